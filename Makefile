@@ -1,0 +1,112 @@
+# nxtools: `make demo` and `make check` do everything, from installing what is
+# missing on; `make` alone builds the programs beside their sources in bin/.
+#
+#   make demo [MODEL=dir TOKENIZER=file DATA=file]   the main job, end to end
+#   make check     every test; the last line is "N passed, N failed"
+#   make bench     against the peers       make fuzz SECONDS=600   long fuzzing
+#   make install   PREFIX, DESTDIR, PROGRAM_PREFIX (split is always installed as nx-split)
+#   DEV=1 warnings are errors; FLAVOUR=san AddressSanitizer and UBSan; CC=clang
+
+MAKEFLAGS += -rR
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+VERSION := 0.1.0
+CC      ?= cc
+ifeq ($(origin CC),default)
+CC      := cc
+endif
+AR      := ar
+FLAVOUR ?= rel
+PREFIX  ?= /usr/local
+PACKAGES := gcc make pkg-config libyajl-dev libutf8proc-dev libzstd-dev libopenblas-dev
+CHECK_PACKAGES := bats shellcheck mandoc clang libclang-rt-14-dev
+
+# --- flags -------------------------------------------------------------------
+LIBS     := yajl libutf8proc libzstd openblas
+WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
+            -Wconversion -Wno-sign-conversion
+OPT.rel  := -O2 -g
+OPT.san  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPT.cov  := -O0 -g --coverage
+PKG      := $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
+CPPFLAGS := -D_GNU_SOURCE -DNXTOOLS_VERSION='"$(VERSION)"' -Ilib
+CFLAGS   ?=
+ALL_CFLAGS = -std=c11 $(OPT.$(FLAVOUR)) -pthread -fopenmp-simd -ffp-contract=off $(WARN) $(if $(DEV),-Werror) $(PKG) $(CFLAGS)
+LDLIBS   := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm
+
+# Kernels are compiled once for each instruction set and chosen at run time.
+ISA.base   := -O3
+ISA.avx2   := -O3 -mavx2 -mfma -mf16c
+ISA.avx512 := -O3 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),avx2 avx512)
+
+# --- what is built where -------------------------------------------------------
+# Objects stand under a key of compiler and flags: flavours never mix, and a
+# changed flag rebuilds.
+KEY  := $(shell printf '%s' '$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(ISA.avx512)' | cksum | cut -d' ' -f1)
+O    := build/$(FLAVOUR)-$(notdir $(CC))-$(KEY)
+BIN  := $(if $(filter rel,$(FLAVOUR)),bin,build/$(FLAVOUR)/bin)
+UNIT := build/$(FLAVOUR)/unit
+
+PROGS    := $(patsubst bin/%.c,%,$(wildcard bin/*.c))
+MULTI    := $(wildcard lib/*/*_isa.c)
+LIB_SRC  := $(filter-out $(MULTI),$(wildcard lib/*/*.c))
+LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(foreach i,$(ISAS),$(MULTI:%.c=$(O)/%.$(i).o))
+LIB      := $(O)/libnxtools.a
+UNITS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
+
+.PHONY: all units deps check-deps demo check bench fuzz install uninstall clean print-bin
+all: $(PROGS:%=$(BIN)/%)
+units: $(UNITS:%=$(UNIT)/%)
+
+# The programs and unit tests are relinked when the key changes: the stamp names it.
+$(shell mkdir -p build $(BIN) $(UNIT) && { [ "$$(cat build/$(FLAVOUR)/key 2>/dev/null)" = '$(O)' ] || { mkdir -p build/$(FLAVOUR) && echo '$(O)' > build/$(FLAVOUR)/key; }; })
+
+$(BIN)/%: $(O)/bin/%.o $(LIB) build/$(FLAVOUR)/key
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+$(UNIT)/%: $(O)/tests/unit/%.o $(LIB) build/$(FLAVOUR)/key
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+$(LIB): $(LIB_OBJ)
+	rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+define isa_rule
+$(O)/%_isa.$(1).o: %_isa.c
+	@mkdir -p $$(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ISA.$(1)) -DISA=$(1) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+# --- the two commands ----------------------------------------------------------
+deps:
+	@tests/install-packages $(PACKAGES)
+check-deps: deps
+	@tests/install-packages $(CHECK_PACKAGES)
+# Packages may have come with `deps`: flags of pkg-config are read by a second make.
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@examples/demo "$(MODEL)" "$(TOKENIZER)" "$(DATA)"
+check: check-deps
+	@tests/check
+
+bench: deps
+	@$(MAKE) --no-print-directory all
+	@tests/bench/run
+fuzz: check-deps
+	@tests/fuzz/run $(or $(SECONDS),60)
+
+# --- install -------------------------------------------------------------------
+installed = $(PROGRAM_PREFIX)$(if $(PROGRAM_PREFIX),$(1),$(if $(filter split,$(1)),nx-split,$(1)))
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7
+	$(foreach p,$(PROGS),install -m 755 $(BIN)/$(p) $(DESTDIR)$(PREFIX)/bin/$(call installed,$(p)) && install -m 644 man/$(p).1 $(DESTDIR)$(PREFIX)/share/man/man1/$(call installed,$(p)).1 &&) true
+	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7/
+uninstall:
+	rm -f $(foreach p,$(PROGS),$(DESTDIR)$(PREFIX)/bin/$(call installed,$(p)) $(DESTDIR)$(PREFIX)/share/man/man1/$(call installed,$(p)).1)
+	rm -f $(patsubst man/%,$(DESTDIR)$(PREFIX)/share/man/man5/%,$(wildcard man/*.5)) $(patsubst man/%,$(DESTDIR)$(PREFIX)/share/man/man7/%,$(wildcard man/*.7))
+clean:
+	rm -rf build demo $(PROGS:%=bin/%)

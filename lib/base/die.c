@@ -1,0 +1,93 @@
+#include "base/die.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef NXTOOLS_VERSION
+#define NXTOOLS_VERSION "unknown"
+#endif
+
+static const char *progname = "nxtools";
+
+static void say(const char *fmt, va_list ap)
+{
+	/* stdout first, so that what was written before the message stands before it on a terminal */
+	fflush(stdout);
+	flockfile(stderr);
+	fprintf(stderr, "%s: ", progname);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	funlockfile(stderr);
+}
+
+void die_now(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+	exit(DIE_FAILED);
+}
+
+void die_usage(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "try: %s --help\n", progname);
+	exit(DIE_USAGE);
+}
+
+void die_err(const struct err *e)
+{
+	if (e->kind == ERR_USAGE)
+		die_usage("%s", e->msg);
+	die_now("%s", e->msg);
+}
+
+void die_mem(void)
+{
+	die_now("out of memory");
+}
+
+void die_warn(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+}
+
+void die_close_stdout(void)
+{
+	int bad = ferror(stdout);
+	errno = 0;
+	if (fclose(stdout) || bad)
+		die_now("stdout: %s", errno ? strerror(errno) : "write error");
+}
+
+void die_opts(const struct opt_prog *p, int *argc, char ***argv)
+{
+	struct err e;
+	progname = p->name;
+	signal(SIGPIPE, SIG_DFL);
+	switch (opt_parse(p, argc, argv, &e)) {
+	case OPT_OK:
+		return;
+	case OPT_WANTS_HELP:
+		opt_print_help(p, stdout);
+		break;
+	case OPT_WANTS_VERSION:
+		printf("%s (nxtools) %s\n", p->name, NXTOOLS_VERSION);
+		break;
+	case OPT_BAD:
+		die_err(&e);
+	}
+	die_close_stdout();
+	exit(0);
+}

@@ -1,0 +1,16 @@
+/* utf8.h - UTF-8 as The Unicode Standard 3.9 (table 3-7) defines it: no
+ * overlong forms, no surrogates, nothing above U+10FFFF. */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Number of leading bytes of s[0..n) that are valid UTF-8; n if all are. */
+size_t utf8_valid(const char *s, size_t n);
+/* The code point at s (1 to 4 bytes, n > 0) into *cp; returns its length, or 0 if not valid. */
+int utf8_decode(const char *s, size_t n, uint32_t *cp);
+/* Writes 1 to 4 bytes to out; returns how many. cp must be a scalar value. */
+int utf8_encode(uint32_t cp, char *out);
+
+#endif

@@ -1,0 +1,41 @@
+/* jsonl.h - JSON lines from one or more files, one record at a time.
+ *
+ *	struct jsonl r;
+ *	if (jsonl_open(&r, argc, argv, &e)) ...        argc 0: stdin
+ *	while ((rc = jsonl_next(&r, &rec, &e)) == 1)
+ *		...rec and what is made in r.arena live until the next call...
+ *	jsonl_close(&r);
+ *
+ * Lines of nothing but white space are passed over. Errors read "FILE:LINE: what".
+ * After a data error (e.kind == ERR_DATA) the next call goes on with the next line. */
+#ifndef IO_JSONL_H
+#define IO_JSONL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "io/in.h"
+#include "io/json.h"
+
+#include <stdint.h>
+
+struct jsonl {
+	struct arena arena; /* reset before every record */
+	struct in *in;      /* the file being read, or NULL */
+	char **paths;       /* the caller's, must outlive the reader */
+	int npaths, at;
+	const char *name;
+	uint64_t line;  /* of the present record, from 1 */
+	struct buf text; /* the present line */
+};
+
+int jsonl_open(struct jsonl *r, int npaths, char **paths, struct err *e);
+/* 1: a record (any JSON value), 0: the end, -1: error. */
+int jsonl_next(struct jsonl *r, struct json **rec, struct err *e);
+/* A line of text as a record {"text": line}: for --text inputs, empty lines included. */
+int jsonl_next_text(struct jsonl *r, struct json **rec, struct err *e);
+/* Puts "FILE:LINE: " before the message e already holds; returns -1. */
+int jsonl_at(const struct jsonl *r, struct err *e);
+void jsonl_close(struct jsonl *r);
+
+#endif

@@ -1,0 +1,32 @@
+/* out.h - bytes out: stdout, or a file that appears under its name only when complete.
+ *
+ *	struct out *out;
+ *	if (out_open(&out, path, OUT_PLAIN, &e)) ...      NULL or "-" is stdout
+ *	if (out_write(out, p, n, &e)) ...
+ *	if (out_commit(out, &e)) ...     flushed, closed, checked, renamed; out is gone either way
+ *	out_abort(out);                  instead of commit: the file never appears; NULL is fine
+ *
+ * Until the commit a file's bytes are in a nameless file (or, where the file
+ * system has none, one with an unpredictable name) in the destination's
+ * directory. A path that exists and is no regular file (a device, a pipe) is
+ * written to directly. A new file gets mode 0666 less umask; one that replaces
+ * another keeps that one's mode. Messages begin with the output's name. */
+#ifndef IO_OUT_H
+#define IO_OUT_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+
+struct out;
+
+enum out_form { OUT_PLAIN, OUT_ZSTD };
+
+int out_open(struct out **out, const char *path, enum out_form form, struct err *e);
+const char *out_name(const struct out *out);
+int out_write(struct out *out, const void *p, size_t n, struct err *e);
+int out_flush(struct out *out, struct err *e); /* what was written reaches the reader now */
+int out_commit(struct out *out, struct err *e);
+void out_abort(struct out *out);
+
+#endif

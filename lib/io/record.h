@@ -1,0 +1,67 @@
+/* record.h - token records in either form: JSON lines or token shard, told by
+ * the input's first bytes. What bpe-encode writes and every program after it reads.
+ *
+ *	struct record_in *in; struct record r;
+ *	if (record_open(&in, argc, argv, &e)) ...
+ *	while ((rc = record_next(in, &r, &e)) == 1) ...
+ *	record_close(in);
+ *
+ *	struct record_out *out;
+ *	if (record_create(&out, path, record_form(in), record_head(in), OUT_PLAIN, &e)) ...
+ *	if (record_put(out, &r, &e)) ...
+ *	if (record_commit(out, &e)) ...      or record_abort(out)
+ *
+ * All inputs of one run must be of one form, shards of one tokenizer. */
+#ifndef IO_RECORD_H
+#define IO_RECORD_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "io/json.h"
+#include "io/out.h"
+#include "io/shard.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RECORD_IGNORE = -100 }; /* the label of a token that is not in the loss */
+
+enum record_form { RECORD_NONE /* no input at all */, RECORD_JSONL, RECORD_SHARD };
+
+/* n tokens; ids, attn, labels have n entries each and are never NULL when n > 0.
+ * Where the input has no attention mask it is all 1; where it has no labels they
+ * are the ids (as the guide trains), has_labels tells. */
+struct record {
+	size_t n;
+	int32_t *ids;
+	uint8_t *attn;
+	int32_t *labels;
+	bool has_ids, has_attn, has_labels; /* has_ids is false for a JSON record without "input_ids" (n is 0) */
+	struct json *obj; /* the whole JSON record; NULL from a shard */
+};
+
+struct record_in;
+struct record_out;
+
+int record_open(struct record_in **in, int npaths, char **paths, struct err *e);
+enum record_form record_form(struct record_in *in);                /* of the first input */
+const struct shard_head *record_head(const struct record_in *in); /* NULL for JSON lines */
+/* 1: a record, valid until the next call; 0: end; -1 (goes on after a data error in JSON lines). */
+int record_next(struct record_in *in, struct record *r, struct err *e);
+struct arena *record_arena(struct record_in *in); /* lives as long as the present record */
+/* Puts "FILE:LINE: " (JSON lines) or "FILE: record N: " before e's message; returns -1. */
+int record_at(const struct record_in *in, struct err *e);
+void record_close(struct record_in *in);
+
+/* head is only looked at for RECORD_SHARD; RECORD_NONE writes an empty file. */
+int record_create(struct record_out **out, const char *path, enum record_form form, const struct shard_head *head,
+                  enum out_form pack, struct err *e);
+/* JSON lines: sets "input_ids", "attention_mask", "labels" in r->obj (or in a new
+ * object if it is NULL), other fields stay. Arena memory from `a`, which may be the reader's. */
+int record_put(struct record_out *out, const struct record *r, struct arena *a, struct err *e);
+int record_flush(struct record_out *out, struct err *e);
+int record_commit(struct record_out *out, struct err *e); /* frees out either way */
+void record_abort(struct record_out *out);
+
+#endif

@@ -1,0 +1,60 @@
+/* model.h - a GPT-NeoX model: weights, forward, backward.
+ *
+ *	struct model m;
+ *	if (model_load(&m, dir, &e)) ...
+ *	struct work *ws = model_work(&m, threads, &e);
+ *	model_loss(&m, ws, &batch, 1.0 / ntokens, grad, &sum, &e)
+ *
+ * MODEL (x: rows x C; one row a token)
+ *	x = embed[id]
+ *	each layer, parallel residual:    x = x + attn(ln1(x)) + mlp(ln2(x))
+ *	            sequential:           y = x + attn(ln1(x));  x = y + mlp(ln2(y))
+ *	logits = lnf(x) head^T
+ * attn: qkv = h Wqkv^T + b, rotary on the first rotary_dims of q and k,
+ *	softmax(q k^T / sqrt(head_dim), causal) v, then dense. mlp: act(h Wup^T + b) Wdown^T + b.
+ * Source: Black et al. 2022 (GPT-NeoX-20B); matches transformers' modeling_gpt_neox in float32. */
+#ifndef NX_MODEL_H
+#define NX_MODEL_H
+
+#include "base/err.h"
+#include "nx/config.h"
+#include "nx/params.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct model {
+	struct config cfg;
+	struct params lay;
+	float *w; /* lay.total floats */
+};
+
+int model_load(struct model *m, const char *dir, struct err *e);
+/* Random weights as HF initialises: matrices normal(0, init_range), biases 0, LayerNorm 1 and 0. */
+int model_init(struct model *m, const struct config *c, uint64_t seed, struct err *e);
+/* dir/model.safetensors, config.json, generation_config.json; dir must exist. */
+int model_save(const struct model *m, const char *dir, struct err *e);
+void model_release(struct model *m);
+
+/* Sequences without padding, one behind the other: sequence s has the rows start[s] .. start[s+1]-1. */
+struct batch {
+	int nseq;
+	const int *start;      /* nseq + 1 entries, start[0] = 0 */
+	const int32_t *ids;    /* start[nseq] ids, each below cfg.vocab */
+	const int32_t *labels; /* the same number; -100: not in the loss. Row i is scored against labels[i+1] of its own sequence. */
+};
+
+struct work; /* activations and threads; grows to the largest batch seen */
+struct work *model_work(const struct model *m, int threads, struct err *e);
+void model_work_close(struct work *ws);
+
+/* Number of rows of b that are scored: labels[1:] of every sequence that are not -100. */
+int64_t model_scored(const struct batch *b);
+/* Sum over all scored rows of the negative log-likelihood into *nll (double sums).
+ * With grad != NULL adds scale * d(sum)/dw to grad (lay.total floats). */
+int model_loss(const struct model *m, struct work *ws, const struct batch *b, double scale, float *grad, double *nll,
+               struct err *e);
+/* Logits of every row, rows x vocab: for tests and small inputs. */
+int model_logits(const struct model *m, struct work *ws, const struct batch *b, float *logits, struct err *e);
+
+#endif

@@ -1,0 +1,49 @@
+/* bpe.h - a byte-level BPE tokenizer from HF's tokenizer.json: text to ids and back.
+ *
+ *	struct bpe *t;
+ *	if (bpe_load(&t, "tokenizer.json", &e)) ...
+ *	struct bpe_ids out = {0};
+ *	if (bpe_encode(t, text, n, &out, &e)) ...     appends to out
+ *	if (bpe_decode(t, out.v, out.n, false, &buf, &e)) ...
+ *	bpe_ids_release(&out); bpe_close(t);
+ *
+ * Equal to HF tokenizers' encode(text, add_special_tokens=False) and
+ * decode(ids, skip_special_tokens=...). What the file asks for and this code
+ * does not do is refused by name in bpe_load. */
+#ifndef TEXT_BPE_H
+#define TEXT_BPE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bpe;
+
+struct bpe_ids {
+	int32_t *v;
+	size_t n, cap;
+};
+
+int bpe_load(struct bpe **t, const char *path, struct err *e);
+void bpe_close(struct bpe *t);
+
+/* text must be valid UTF-8 (ERR_DATA with the byte's place if not). */
+int bpe_encode(struct bpe *t, const char *text, size_t n, struct bpe_ids *out, struct err *e);
+/* Bytes of the ids; invalid UTF-8 in the result becomes U+FFFD as in HF. An id the vocabulary lacks is ERR_DATA. */
+int bpe_decode(const struct bpe *t, const int32_t *ids, size_t n, bool skip_special, struct buf *out, struct err *e);
+
+uint32_t bpe_vocab(const struct bpe *t);   /* largest id + 1 */
+int32_t bpe_eos(const struct bpe *t);      /* id of the end-of-text token, -1 if none: "<|endoftext|>", "</s>", "<|end_of_text|>", "<|im_end|>" in that order */
+int32_t bpe_pad(const struct bpe *t);      /* what pads: the eos as in the guide, else "<|padding|>", else -1 */
+int32_t bpe_id(const struct bpe *t, const char *token, size_t n); /* the id of a token's text, -1 if none */
+bool bpe_is_special(const struct bpe *t, int32_t id);
+/* Hash (base/hash.h) over what decides the ids: tokens in order of id, merges, added tokens,
+ * normalizer and pre-tokenizer. The same for every formatting of the same tokenizer; never 0. */
+uint64_t bpe_fingerprint(const struct bpe *t);
+
+void bpe_ids_release(struct bpe_ids *ids);
+
+#endif

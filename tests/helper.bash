@@ -1,0 +1,57 @@
+# helper.bash - loaded by every bats file: `load helper`.
+# BIN is where the programs are (the check runs everything twice: plain and
+# sanitized), T an empty directory of the test's own, ROOT the repository.
+# SHARED is set when the guide's data set and tokenizer are there.
+ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+BIN=${BIN:-$ROOT/bin}
+case $BIN in /*) ;; *) BIN=$ROOT/$BIN ;; esac
+SHARED=
+for d in "${NXTOOLS_DATA:-}" "$ROOT/../shared/data"; do
+	if [ -n "$d" ] && [ -e "$d/lamini_docs.jsonl" ] && [ -e "$d/pythia.tokenizer.json" ]; then
+		SHARED=$(cd "$d" && pwd)
+		break
+	fi
+done
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
+bats_require_minimum_version 1.5.0
+
+setup() {
+	T=$BATS_TEST_TMPDIR
+	cd "$T" || exit 1
+	if declare -F each >/dev/null; then each; fi # a file's own set-up
+}
+
+# need_shared: first line of a test on the real files; they are not on every machine.
+need_shared() {
+	if [ -z "$SHARED" ]; then skip "the guide's data set is not on this machine"; fi
+}
+
+# says TEXT FILE: FILE holds the line TEXT somewhere, literally.
+says() {
+	grep -qF -- "$1" "$2" || {
+		echo "not found: $1"
+		echo "in:"
+		cat "$2"
+		return 1
+	}
+}
+
+# same WANT GOT: two files are equal to the byte.
+same() {
+	cmp "$1" "$2" || {
+		diff <(od -c "$1") <(od -c "$2") | head -20
+		return 1
+	}
+}
+
+# fails STATUS CMD ...: runs CMD with stdout in ./out and stderr in ./err and wants this exit status.
+fails() {
+	local want=$1 got=0
+	shift
+	"$@" >out 2>err || got=$?
+	if [ "$got" -ne "$want" ]; then
+		echo "exit status $got instead of $want: $*"
+		cat err
+		return 1
+	fi
+}
