@@ -23,8 +23,8 @@ const char *in_name(const struct in *in); /* the path, or "stdin" */
 ssize_t in_read(struct in *in, void *p, size_t cap, struct err *e);
 /* Shows up to n <= 64 bytes ahead without taking them; fewer only at the end. */
 ssize_t in_peek(struct in *in, size_t n, const unsigned char **p, struct err *e);
-/* Exactly n bytes: 1, or 0 at a clean end before the first, or -1 (also when cut off in between). */
-int in_exactly(struct in *in, void *p, size_t n, struct err *e);
+/* n bytes, fewer only at the end: how many, or -1. */
+ssize_t in_full(struct in *in, void *p, size_t n, struct err *e);
 /* Next line without its "\n" or "\r\n": 1, 0 at the end, -1. The last line needs
  * no newline. A byte-order mark at the start of the input is dropped. */
 int in_line(struct in *in, struct buf *line, struct err *e);

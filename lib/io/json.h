@@ -59,7 +59,7 @@ int json_set(struct arena *a, struct json *obj, const char *key, struct json *v)
 void json_drop(struct json *obj, const char *key);
 void json_push(struct json *array, struct json *v); /* walks to the end: not for long arrays */
 
-/* Compact text, one line: UTF-8 as it is, only '"', '\\' and control characters escaped. */
+/* One line, spaced as Python's json.dumps does it: UTF-8 as it is, only '"', '\\' and control characters escaped. */
 int json_write(struct buf *b, const struct json *v);
 /* The same with each member and element on a line of its own, indented by 2 a level, as HF writes files. */
 int json_write_pretty(struct buf *b, const struct json *v);

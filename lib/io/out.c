@@ -1,0 +1,230 @@
+#include "io/out.h"
+#include "io/zst.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHUNK = 64 * 1024 };
+
+struct out {
+	int fd;
+	char *name; /* for messages, and the final path */
+	char *temp; /* name of the temporary file; NULL while it is nameless */
+	bool rename; /* a file that gets its name at the commit */
+	struct zst_writer *z;
+	size_t n; /* bytes waiting in buf */
+	char buf[CHUNK];
+};
+
+static int write_fd(struct out *o, const void *p, size_t n, struct err *e)
+{
+	while (n) {
+		ssize_t k = write(o->fd, p, n);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return err_io(e, "%s", o->name);
+		p = (const char *)p + k;
+		n -= (size_t)k;
+	}
+	return 0;
+}
+
+static int drain(struct out *o, struct err *e)
+{
+	size_t n = o->n;
+	o->n = 0;
+	return n ? write_fd(o, o->buf, n, e) : 0;
+}
+
+/* Bytes as they go to the file: behind the compressor, or without one. */
+static int push(void *arg, const void *p, size_t n, struct err *e)
+{
+	struct out *o = arg;
+	if (n > sizeof o->buf - o->n && drain(o, e))
+		return -1;
+	if (n >= sizeof o->buf)
+		return write_fd(o, p, n, e);
+	memcpy(o->buf + o->n, p, n);
+	o->n += n;
+	return 0;
+}
+
+static void forget(struct out *o)
+{
+	if (o->fd > STDOUT_FILENO)
+		close(o->fd);
+	if (o->temp)
+		unlink(o->temp);
+	zst_writer_close(o->z);
+	free(o->temp);
+	free(o->name);
+	free(o);
+}
+
+/* A name in the destination's directory that nobody can foresee. */
+static char *temp_name(const char *path)
+{
+	unsigned long long r = 0;
+	char *s;
+	if (getrandom(&r, sizeof r, 0) != sizeof r)
+		return NULL;
+	const char *slash = strrchr(path, '/');
+	int dir = slash ? (int)(slash - path) + 1 : 0;
+	return asprintf(&s, "%.*s.%s.%016llx", dir, path, path + dir, r) < 0 ? NULL : s;
+}
+
+static char *dir_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return !slash ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+/* A file without a name where the file system can do that: nothing is left
+ * behind however the process ends. Else one with an unpredictable name. */
+static int open_temp(struct out *o, struct err *e)
+{
+	char *dir = dir_of(o->name);
+	if (!dir)
+		return err_mem(e);
+	o->fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	free(dir);
+	if (o->fd >= 0)
+		return 0;
+	o->temp = temp_name(o->name);
+	if (!o->temp)
+		return err_mem(e);
+	o->fd = open(o->temp, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+	if (o->fd < 0) {
+		free(o->temp);
+		o->temp = NULL;
+		return err_io(e, "%s", o->name);
+	}
+	return 0;
+}
+
+static int open_path(struct out *o, struct err *e)
+{
+	struct stat st;
+	if (stat(o->name, &st) == 0 && !S_ISREG(st.st_mode)) {
+		o->fd = open(o->name, O_WRONLY | O_CLOEXEC);
+		return o->fd < 0 ? err_io(e, "%s", o->name) : 0;
+	}
+	bool exists = lstat(o->name, &st) == 0;
+	/* the file behind a symbolic link is replaced, not the link */
+	if (exists && S_ISLNK(st.st_mode)) {
+		char *real = realpath(o->name, NULL);
+		if (!real)
+			return err_io(e, "%s", o->name);
+		free(o->name);
+		o->name = real;
+		exists = stat(o->name, &st) == 0;
+	}
+	if (exists && access(o->name, W_OK))
+		return err_io(e, "%s", o->name);
+	o->rename = true;
+	if (open_temp(o, e))
+		return -1;
+	if (exists && fchmod(o->fd, st.st_mode & 07777))
+		return err_io(e, "%s", o->name);
+	return 0;
+}
+
+int out_open(struct out **out, const char *path, enum out_form form, struct err *e)
+{
+	bool is_stdout = !path || strcmp(path, "-") == 0;
+	struct out *o = malloc(sizeof *o);
+	if (!o)
+		return err_mem(e);
+	memset(o, 0, offsetof(struct out, buf));
+	o->fd = is_stdout ? STDOUT_FILENO : -1;
+	o->name = strdup(is_stdout ? "stdout" : path);
+	int rc = o->name ? 0 : err_mem(e);
+	if (rc == 0 && !is_stdout)
+		rc = open_path(o, e);
+	if (rc == 0 && form == OUT_ZSTD && !(o->z = zst_writer_open(push, o, e)))
+		rc = -1;
+	if (rc) {
+		forget(o);
+		return -1;
+	}
+	*out = o;
+	return 0;
+}
+
+const char *out_name(const struct out *o)
+{
+	return o->name;
+}
+
+int out_write(struct out *o, const void *p, size_t n, struct err *e)
+{
+	return o->z ? zst_write(o->z, p, n, e) : push(o, p, n, e);
+}
+
+int out_flush(struct out *o, struct err *e)
+{
+	if (o->z && zst_flush(o->z, e))
+		return -1;
+	return drain(o, e);
+}
+
+/* The complete file gets its name. Linking cannot replace a file, so a nameless
+ * one is linked under a temporary name first and renamed then. */
+static int give_name(struct out *o, struct err *e)
+{
+	if (!o->temp) {
+		char from[64];
+		snprintf(from, sizeof from, "/proc/self/fd/%d", o->fd);
+		char *temp = temp_name(o->name);
+		if (!temp)
+			return err_mem(e);
+		if (linkat(AT_FDCWD, from, AT_FDCWD, temp, AT_SYMLINK_FOLLOW)) {
+			err_io(e, "%s", o->name);
+			free(temp);
+			return -1;
+		}
+		o->temp = temp;
+	}
+	if (rename(o->temp, o->name))
+		return err_io(e, "%s", o->name);
+	free(o->temp);
+	o->temp = NULL;
+	return 0;
+}
+
+int out_commit(struct out *o, struct err *e)
+{
+	int rc = o->z ? zst_end(o->z, e) : 0;
+	if (rc == 0)
+		rc = drain(o, e);
+	if (rc == 0 && o->rename) {
+		rc = fsync(o->fd) ? err_io(e, "%s", o->name) : give_name(o, e);
+	}
+	int fd = o->fd;
+	o->fd = -1;
+	if (close(fd) && rc == 0)
+		rc = err_io(e, "%s", o->name);
+	forget(o);
+	return rc;
+}
+
+void out_abort(struct out *o)
+{
+	struct err ignored;
+	if (!o)
+		return;
+	/* what goes to a pipe or a device goes there record by record: those
+	 * before the bad one are the reader's. A zstd frame stays open, so that the
+	 * reader sees that it was cut off. */
+	if (!o->rename)
+		out_flush(o, &ignored);
+	forget(o);
+}

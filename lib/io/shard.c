@@ -1,0 +1,378 @@
+#include "io/shard.h"
+#include "base/buf.h"
+#include "base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The format is described in nx-shard(5); every number is little-endian.
+ *
+ * header, 64 bytes
+ *	 0  8  magic
+ *	 8  2  version: 1
+ *	10  2  byte order mark 0xFEFF
+ *	12  1  bytes an id: 2 or 4
+ *	13  3  zero
+ *	16  4  vocabulary size      20  4  eos id    24  4  padding id
+ *	28  4  zero
+ *	32  8  fingerprint
+ *	40 16  zero
+ *	56  8  hash of the 56 bytes before
+ * record
+ *	 4  number of tokens n (28 bits), HAS_ATTN, HAS_KEEP
+ *	 n ids, zero padded to 4 bytes
+ *	 (HAS_ATTN) ceil(n/32) words, bit i%32 of word i/32 is token i
+ *	 (HAS_KEEP) the same
+ * trailer
+ *	 4  0xFFFFFFFF
+ *	 8  records   8  tokens   8  hash of all bytes between header and trailer
+ *	 4  "NXSE"
+ */
+enum { HEADER = 64, TRAILER = 28, VERSION = 1, BOM = 0xFEFF };
+static const uint32_t HAS_ATTN = UINT32_C(1) << 28, HAS_KEEP = UINT32_C(1) << 29, LENGTH = (UINT32_C(1) << 28) - 1;
+static const uint32_t THE_END = UINT32_MAX;
+static const char END_MAGIC[4] = {'N', 'X', 'S', 'E'};
+
+struct shard_writer {
+	struct out *out;
+	struct shard_head head;
+	int width;
+	uint64_t records, tokens, hash;
+	struct buf b;
+};
+
+struct shard_reader {
+	struct in *in;
+	struct shard_head head; /* of the first shard */
+	int width;              /* of the present one */
+	uint64_t records, tokens, hash; /* of the present one */
+	uint64_t count;         /* records of all */
+	struct buf raw;
+	int32_t *ids;
+	uint8_t *attn, *keep;
+	size_t cap;
+};
+
+static void put16(unsigned char *p, uint32_t v)
+{
+	p[0] = (unsigned char)v;
+	p[1] = (unsigned char)(v >> 8);
+}
+
+static void put32(unsigned char *p, uint32_t v)
+{
+	put16(p, v);
+	put16(p + 2, v >> 16);
+}
+
+static void put64(unsigned char *p, uint64_t v)
+{
+	put32(p, (uint32_t)v);
+	put32(p + 4, (uint32_t)(v >> 32));
+}
+
+static uint32_t get16(const unsigned char *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
+
+static uint32_t get32(const unsigned char *p)
+{
+	return get16(p) | get16(p + 2) << 16;
+}
+
+static uint64_t get64(const unsigned char *p)
+{
+	return get32(p) | (uint64_t)get32(p + 4) << 32;
+}
+
+static size_t words(size_t n)
+{
+	return (n + 31) / 32;
+}
+
+static size_t id_bytes(size_t n, int width)
+{
+	return (n * (size_t)width + 3) & ~(size_t)3;
+}
+
+/* --- writing ------------------------------------------------------------------ */
+
+int shard_begin(struct out *out, const struct shard_head *h, struct shard_writer **wp, struct err *e)
+{
+	unsigned char b[HEADER] = {0};
+	struct shard_writer *w = calloc(1, sizeof *w);
+	if (!w)
+		return err_mem(e);
+	w->out = out;
+	w->head = *h;
+	w->width = h->vocab <= 65536 ? 2 : 4;
+	w->hash = HASH_SEED;
+	memcpy(b, SHARD_MAGIC, SHARD_MAGIC_LEN);
+	put16(b + 8, VERSION);
+	put16(b + 10, BOM);
+	b[12] = (unsigned char)w->width;
+	put32(b + 16, h->vocab);
+	put32(b + 20, h->eos);
+	put32(b + 24, h->pad);
+	put64(b + 32, h->fingerprint);
+	put64(b + 56, hash_words(HASH_SEED, b, 56));
+	if (out_write(out, b, sizeof b, e)) {
+		shard_drop(w);
+		return -1;
+	}
+	*wp = w;
+	return 0;
+}
+
+static int all_set(const uint8_t *flag, size_t n)
+{
+	return !flag || !memchr(flag, 0, n);
+}
+
+static void pack_bits(unsigned char *p, const uint8_t *flag, size_t n)
+{
+	memset(p, 0, words(n) * 4);
+	for (size_t i = 0; i < n; i++)
+		if (flag[i])
+			p[i / 8] |= (unsigned char)(1u << i % 8);
+}
+
+int shard_put(struct shard_writer *w, const struct shard_rec *r, struct err *e)
+{
+	if (r->n > SHARD_MAX_TOKENS)
+		return err_data(e, "%zu tokens are more than a shard's record holds (%d)", r->n, SHARD_MAX_TOKENS);
+	bool attn = !all_set(r->attn, r->n), keep = !all_set(r->keep, r->n);
+	size_t idn = id_bytes(r->n, w->width), size = 4 + idn + ((size_t)attn + keep) * words(r->n) * 4;
+	buf_reset(&w->b);
+	if (buf_reserve(&w->b, size))
+		return err_mem(e);
+	unsigned char *p = (unsigned char *)w->b.p;
+	put32(p, (uint32_t)r->n | (attn ? HAS_ATTN : 0) | (keep ? HAS_KEEP : 0));
+	p += 4;
+	memset(p + (idn ? idn - 4 : 0), 0, idn ? 4 : 0);
+	for (size_t i = 0; i < r->n; i++) {
+		if ((uint32_t)r->ids[i] >= w->head.vocab)
+			return err_data(e, "id %d is outside the vocabulary of %u", r->ids[i], w->head.vocab);
+		if (w->width == 2)
+			put16(p + 2 * i, (uint32_t)r->ids[i]);
+		else
+			put32(p + 4 * i, (uint32_t)r->ids[i]);
+	}
+	p += idn;
+	if (attn)
+		pack_bits(p, r->attn, r->n), p += words(r->n) * 4;
+	if (keep)
+		pack_bits(p, r->keep, r->n);
+	w->hash = hash_words(w->hash, w->b.p, size);
+	w->records++;
+	w->tokens += r->n;
+	return out_write(w->out, w->b.p, size, e);
+}
+
+int shard_end(struct shard_writer *w, struct err *e)
+{
+	unsigned char b[4 + TRAILER];
+	put32(b, THE_END);
+	put64(b + 4, w->records);
+	put64(b + 12, w->tokens);
+	put64(b + 20, w->hash);
+	memcpy(b + 28, END_MAGIC, 4);
+	int rc = out_write(w->out, b, sizeof b, e);
+	shard_drop(w);
+	return rc;
+}
+
+void shard_drop(struct shard_writer *w)
+{
+	if (!w)
+		return;
+	buf_release(&w->b);
+	free(w);
+}
+
+/* --- reading ------------------------------------------------------------------ */
+
+static int broken(const struct shard_reader *r, struct err *e, const char *why)
+{
+	err_data(e, "%s: %s", in_name(r->in), why);
+	e->kind = ERR_IO; /* nothing behind it can be read */
+	return -1;
+}
+
+/* n bytes that must be there. */
+static int need(struct shard_reader *r, void *p, size_t n, struct err *e)
+{
+	ssize_t got = in_full(r->in, p, n, e);
+	if (got < 0)
+		return -1;
+	if ((size_t)got < n)
+		return broken(r, e, "the shard is cut off: it has no trailer");
+	return 0;
+}
+
+/* b holds the first 64 bytes of a shard. */
+static int read_header(struct shard_reader *r, const unsigned char *b, struct err *e)
+{
+	if (memcmp(b, SHARD_MAGIC, SHARD_MAGIC_LEN))
+		return broken(r, e, "not a token shard");
+	if (get16(b + 8) != VERSION) {
+		err_data(e, "%s: shard version %u, this program reads %d", in_name(r->in), get16(b + 8), VERSION);
+		e->kind = ERR_IO;
+		return -1;
+	}
+	if (get16(b + 10) != BOM)
+		return broken(r, e, "shard of another byte order");
+	if (get64(b + 56) != hash_words(HASH_SEED, b, 56) || (b[12] != 2 && b[12] != 4))
+		return broken(r, e, "the shard's header is damaged");
+	struct shard_head h = {get32(b + 16), get32(b + 20), get32(b + 24), get64(b + 32)};
+	if (r->width && (h.vocab != r->head.vocab || h.fingerprint != r->head.fingerprint))
+		return broken(r, e, "shards of different tokenizers follow one another");
+	if (!r->width)
+		r->head = h;
+	r->width = b[12];
+	r->records = r->tokens = 0;
+	r->hash = HASH_SEED;
+	return 0;
+}
+
+int shard_open(struct in *in, struct shard_reader **out, struct err *e)
+{
+	unsigned char b[HEADER];
+	struct shard_reader *r = calloc(1, sizeof *r);
+	if (!r)
+		return err_mem(e);
+	r->in = in;
+	if (need(r, b, sizeof b, e) || read_header(r, b, e)) {
+		shard_close(r);
+		return -1;
+	}
+	*out = r;
+	return 0;
+}
+
+const struct shard_head *shard_headof(const struct shard_reader *r)
+{
+	return &r->head;
+}
+
+/* After a trailer: 0 at the end of the input, 1 when another shard has begun. */
+static int trailer(struct shard_reader *r, struct err *e)
+{
+	unsigned char b[HEADER];
+	if (need(r, b, TRAILER, e))
+		return -1;
+	if (memcmp(b + 24, END_MAGIC, 4) || get64(b) != r->records || get64(b + 8) != r->tokens)
+		return broken(r, e, "the shard's trailer does not fit what was read");
+	if (get64(b + 16) != r->hash)
+		return broken(r, e, "the shard is damaged: its checksum does not fit");
+	ssize_t got = in_full(r->in, b, sizeof b, e);
+	if (got <= 0)
+		return (int)got;
+	if (got < HEADER)
+		return broken(r, e, "bytes behind the shard that are no shard");
+	return read_header(r, b, e) ? -1 : 1;
+}
+
+static int room(struct shard_reader *r, size_t n, struct err *e)
+{
+	if (n <= r->cap)
+		return 0;
+	size_t cap = n + n / 2;
+	int32_t *ids = realloc(r->ids, cap * sizeof *ids);
+	if (ids)
+		r->ids = ids;
+	uint8_t *attn = realloc(r->attn, cap);
+	if (attn)
+		r->attn = attn;
+	uint8_t *keep = realloc(r->keep, cap);
+	if (keep)
+		r->keep = keep;
+	if (!ids || !attn || !keep)
+		return err_mem(e);
+	r->cap = cap;
+	return 0;
+}
+
+/* The record's bytes behind its first word, read in steps: a length that lies
+ * about a short file must not make us ask for all of its memory at once. */
+static int read_body(struct shard_reader *r, size_t size, struct err *e)
+{
+	enum { STEP = 1 << 22 };
+	buf_reset(&r->raw);
+	while (size) {
+		size_t n = size < STEP ? size : STEP;
+		if (buf_reserve(&r->raw, n))
+			return err_mem(e);
+		if (need(r, r->raw.p + r->raw.n, n, e))
+			return -1;
+		r->raw.n += n;
+		size -= n;
+	}
+	return 0;
+}
+
+static const unsigned char *unpack_bits(const unsigned char *p, uint8_t *flag, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		flag[i] = p[i / 8] >> i % 8 & 1;
+	return p + words(n) * 4;
+}
+
+int shard_next(struct shard_reader *r, struct shard_rec *rec, struct err *e)
+{
+	unsigned char first[4];
+	uint32_t w;
+	for (;;) {
+		if (need(r, first, 4, e))
+			return -1;
+		w = get32(first);
+		if (w != THE_END)
+			break;
+		int rc = trailer(r, e);
+		if (rc <= 0)
+			return rc;
+	}
+	if (w & ~(LENGTH | HAS_ATTN | HAS_KEEP))
+		return broken(r, e, "the shard is damaged: a record begins with unknown flags");
+	size_t n = w & LENGTH, idn = id_bytes(n, r->width);
+	bool attn = w & HAS_ATTN, keep = w & HAS_KEEP;
+	size_t size = idn + ((size_t)attn + keep) * words(n) * 4;
+	if (read_body(r, size, e) || room(r, n, e))
+		return -1;
+	r->hash = hash_words(hash_words(r->hash, first, 4), r->raw.p, size);
+	const unsigned char *p = (unsigned char *)r->raw.p;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t id = r->width == 2 ? get16(p + 2 * i) : get32(p + 4 * i);
+		if (id >= r->head.vocab)
+			return broken(r, e, "the shard is damaged: an id is outside its vocabulary");
+		r->ids[i] = (int32_t)id;
+	}
+	if (n)
+		p += idn;
+	if (attn)
+		p = unpack_bits(p, r->attn, n);
+	if (keep)
+		unpack_bits(p, r->keep, n);
+	r->records++;
+	r->tokens += n;
+	r->count++;
+	*rec = (struct shard_rec){n, r->ids, attn ? r->attn : NULL, keep ? r->keep : NULL};
+	return 1;
+}
+
+uint64_t shard_count(const struct shard_reader *r)
+{
+	return r->count;
+}
+
+void shard_close(struct shard_reader *r)
+{
+	if (!r)
+		return;
+	buf_release(&r->raw);
+	free(r->ids);
+	free(r->attn);
+	free(r->keep);
+	free(r);
+}
