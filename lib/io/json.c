@@ -194,6 +194,8 @@ static int yajl_refused(yajl_handle h, struct parse *p, const char *text, size_t
 	size_t w = strlen(why);
 	while (w && (why[w - 1] == ' ' || why[w - 1] == '.'))
 		why[--w] = 0;
+	/* yajl has consumed the character its lexer stumbled over */
+	at -= at > 0 && strncmp((char *)msg, "lexical", 7) == 0;
 	yajl_free_error(h, msg);
 	return refuse(e, text, at, why);
 }

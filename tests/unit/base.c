@@ -1,0 +1,161 @@
+/* base/: numbers, bytes, arenas, UTF-8, hash, options, threads. */
+#include "test.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/num.h"
+#include "base/opt.h"
+#include "base/pool.h"
+#include "base/utf8.h"
+
+static int i64(const char *s, int64_t *v)
+{
+	return num_i64(s, strlen(s), v);
+}
+
+static int f64(const char *s, double *v)
+{
+	return num_f64(s, strlen(s), v);
+}
+
+static void numbers(void)
+{
+	int64_t i = 7;
+	uint64_t u = 7;
+	double d = 7;
+	TEST(i64("-9223372036854775808", &i) == 0 && i == INT64_MIN, "the smallest int64");
+	TEST(i64("9223372036854775808", &i) == -1 && i == INT64_MIN, "one above the largest int64 is refused, value kept");
+	TEST(num_u64("18446744073709551615", 20, &u) == 0 && u == UINT64_MAX, "the largest uint64");
+	TEST(num_u64("18446744073709551616", 20, &u) == -1, "2^64 is refused");
+	TEST(i64("", &i) && i64("-", &i) && i64("+1", &i) && i64(" 1", &i) && i64("1 ", &i) && i64("0x1", &i), "no empty, sign alone, spaces, hex");
+	TEST(f64("-1.5e3", &d) == 0 && d == -1500, "decimal with exponent");
+	TEST(f64(".5", &d) == 0 && d == 0.5 && f64("5.", &d) == 0 && d == 5, ".5 and 5.");
+	TEST(f64("nan", &d) && f64("inf", &d) && f64("0x1p3", &d) && f64("1e", &d) && f64("1e999", &d) && f64("", &d), "no nan, inf, hex, empty exponent, overflow");
+	char big[101];
+	memset(big, '1', 100);
+	TEST(num_f64(big, 100, &d) == 0 && d > 1e99, "a number of 100 digits");
+}
+
+static void bytes(void)
+{
+	struct buf b = {0};
+	for (int i = 0; i < 1000; i++)
+		buf_printf(&b, "%d,", i);
+	TEST(b.n == 3890 && memcmp(b.p + b.n - 4, "999,", 4) == 0, "1000 formatted pieces");
+	TEST(buf_add(&b, NULL, 0) == 0, "adding nothing");
+	TEST(buf_reserve(&b, SIZE_MAX) == -1 && b.n == 3890, "an absurd reserve fails and changes nothing");
+	buf_reset(&b);
+	TEST(strcmp(buf_str(&b), "") == 0 && b.n == 0, "empty as a string");
+	buf_release(&b);
+
+	struct arena a = {0};
+	int bad = 0;
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < 3000; i++) {
+			char *p = arena_alloc(&a, i);
+			bad += !p || (uintptr_t)p % 16;
+			if (p)
+				memset(p, (int)i, i);
+		}
+		arena_reset(&a);
+	}
+	TEST(bad == 0, "arena blocks are aligned and writable");
+	TEST(arena_alloc(&a, SIZE_MAX - 3) == NULL, "an absurd arena request is NULL");
+	arena_release(&a);
+}
+
+static void utf8(void)
+{
+	static const struct { const char *s; size_t good; const char *what; } t[] = {
+		{"plain", 5, "ASCII"}, {"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", 9, "2, 3 and 4 bytes"},
+		{"a\xC0\x80", 1, "overlong NUL"}, {"a\xE0\x80\x80", 1, "overlong 3 bytes"}, {"a\xED\xA0\x80", 1, "a surrogate"},
+		{"a\xF4\x90\x80\x80", 1, "above U+10FFFF"}, {"a\xF5", 1, "F5"}, {"abcdefgh\xE2\x82", 8, "cut off"},
+		{"a\x80", 1, "a lone continuation"},
+	};
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+		TEST(utf8_valid(t[i].s, strlen(t[i].s)) == t[i].good, "UTF-8: %s", t[i].what);
+	int bad = 0;
+	for (uint32_t c = 0, back; c < 0x110000; c++) {
+		char s[4];
+		if (c >= 0xD800 && c < 0xE000)
+			continue;
+		int n = utf8_encode(c, s);
+		bad += utf8_decode(s, (size_t)n, &back) != n || back != c;
+	}
+	TEST(bad == 0, "every scalar value survives encode and decode");
+}
+
+static void options(void)
+{
+	static bool flag, given;
+	static const char *str;
+	static int64_t n;
+	static double x;
+	static int word;
+	static struct opt_list list;
+	static const struct opt opts[] = {
+		{'v', "verbose", OPT_FLAG, &flag, NULL, "say more", 0, 0, NULL},
+		{'s', "string", OPT_STR, &str, "S", "a string", 0, 0, NULL},
+		{'n', "max-length", OPT_I64, &n, "N", "a number", 0, 100, &given},
+		{0, "max-steps", OPT_F64, &x, "X", "another", 0, 1, NULL},
+		{0, "side", OPT_WORD, &word, "left|right", "a word", 0, 0, NULL},
+		{0, "special", OPT_LIST, &list, "TOKEN", "many", 0, 0, NULL},
+		{0},
+	};
+	static const struct opt_prog prog = {"prog", "[options] [FILE ...]", "a test", opts};
+	struct err e;
+	char *ok[] = {"prog", "a", "-vn5", "--string=x y", "-", "--max_steps", "0.5", "--side", "right", "--sp", "1", "--special=", "--", "-z", NULL};
+	char **argv = ok;
+	int argc = 14;
+	TEST(opt_parse(&prog, &argc, &argv, &e) == OPT_OK, "a line with every form of option");
+	TEST(argc == 3 && !strcmp(argv[0], "a") && !strcmp(argv[1], "-") && !strcmp(argv[2], "-z"), "operands in order");
+	TEST(flag && given && n == 5 && !strcmp(str, "x y") && x == 0.5 && word == 1 && list.n == 2 && !*list.v[1], "values arrive");
+	static const struct { char *a, *b; const char *says; } bad[] = {
+		{"--nope", NULL, "unknown option --nope"}, {"-z", NULL, "unknown option -z"}, {"--max", "3", "ambiguous"},
+		{"-n", NULL, "-n wants a value"}, {"--max-length", "101", "must be from 0 to 100"}, {"--max-length", "x", "whole number"},
+		{"--max-steps", "nan", "wants a number"}, {"--side", "up", "one of left|right"}, {"--verbose=1", NULL, "takes no value"},
+		{"--side", "lef", "one of left|right"},
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char *line[] = {"prog", bad[i].a, bad[i].b, NULL};
+		argv = line;
+		argc = bad[i].b ? 3 : 2;
+		TEST(opt_parse(&prog, &argc, &argv, &e) == OPT_BAD && strstr(e.msg, bad[i].says), "refused: %s %s", bad[i].a, bad[i].b ? bad[i].b : "");
+	}
+}
+
+static void twice(void *arg, int i)
+{
+	((int *)arg)[i] = 2 * i;
+}
+
+static void threads(void)
+{
+	for (int n = 1; n <= 4; n++) {
+		struct pool *p = pool_open(n);
+		int v[1000] = {0}, bad = 0;
+		for (int round = 0; round < 200; round++) {
+			memset(v, 0, sizeof v);
+			pool_run(p, 1000, twice, v);
+			for (int i = 0; i < 1000; i++)
+				bad += v[i] != 2 * i;
+		}
+		TEST(bad == 0, "200 loops over %d threads", n);
+		pool_close(p);
+	}
+}
+
+int main(void)
+{
+	numbers();
+	bytes();
+	utf8();
+	TEST(hash_bytes(HASH_SEED, "abcde", 5) != hash_bytes(HASH_SEED, "abcde\0", 6), "the hash tells lengths apart");
+	/* both values from a second implementation, in Python integers */
+	TEST(hash_word(HASH_SEED, 1) == UINT64_C(0x7fe5774ab875c5ba), "the hash of a word is frozen: shards hold it");
+	TEST(hash_bytes(HASH_SEED, "abcde", 5) == UINT64_C(0xd7678ca48a292717), "the hash of bytes is frozen");
+	options();
+	threads();
+	return test_done();
+}

@@ -1,0 +1,143 @@
+/* io/safetensors: number formats, round trip, single and sharded, and headers that lie. */
+#include "test.h"
+
+#include "base/buf.h"
+#include "io/safetensors.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct err e;
+
+static void spill(const char *path, const char *head, size_t claim, size_t data)
+{
+	FILE *f = fopen(path, "wb");
+	unsigned char len[8];
+	for (int i = 0; i < 8; i++)
+		len[i] = (unsigned char)((unsigned long long)claim >> 8 * i);
+	if (!f)
+		exit(1);
+	fwrite(len, 1, 8, f);
+	fwrite(head, 1, strlen(head), f);
+	for (size_t i = 0; i < data; i++)
+		fputc((int)i, f);
+	fclose(f);
+}
+
+static void refused(const char *head, size_t data, const char *says)
+{
+	struct safetensors *st;
+	spill("bad/model.safetensors", head, strlen(head), data);
+	int rc = safetensors_open(&st, "bad", &e);
+	TEST(rc == -1 && strstr(e.msg, says), "refused: %s", rc ? e.msg : head);
+	if (rc == 0)
+		safetensors_close(st);
+}
+
+static void lies(void)
+{
+	struct safetensors *st;
+	mkdir("bad", 0777);
+	TEST(safetensors_open(&st, "absent", &e) == -1 && strstr(e.msg, "absent/model.safetensors: No such file"), "%s", e.msg);
+	spill("bad/model.safetensors", "{}", (size_t)1 << 60, 0);
+	TEST(safetensors_open(&st, "bad", &e) == -1 && strstr(e.msg, "its header would have"), "%s", e.msg);
+	refused("[]", 0, "the header is no JSON object");
+	refused("{\"a\":", 0, "not valid JSON");
+	refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 7, "lies beyond the end of the file");
+	refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "do not agree");
+	refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,0]}}", 8, "no list of sizes");
+	refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "no list of sizes");
+	refused("{\"a\":{\"dtype\":\"Q4\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "unknown dtype Q4");
+	refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, "no [begin, end]");
+	refused("{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "no dtype");
+	refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, "no shape of at most 8");
+}
+
+/* Every one of the 65536 halves and bfloats survives the way to float and back. */
+static void halves(enum safetensors_dtype as, const char *dtype)
+{
+	enum { N = 65536 };
+	static float v[N], w[N];
+	char head[200];
+	struct safetensors *st = NULL;
+	unsigned long changed = 0;
+	mkdir("half", 0777);
+	snprintf(head, sizeof head, "{\"a\":{\"dtype\":\"%s\",\"shape\":[65536],\"data_offsets\":[0,131072]}}", dtype);
+	spill("half/model.safetensors", head, strlen(head), 0);
+	FILE *f = fopen("half/model.safetensors", "ab");
+	for (int i = 0; i < N && f; i++) {
+		fputc(i & 255, f);
+		fputc(i >> 8, f);
+	}
+	fclose(f);
+	TEST(safetensors_open(&st, "half", &e) == 0, "a file of all %s", dtype);
+	safetensors_to_f32(safetensors_find(st, "a"), v);
+	safetensors_close(st);
+	struct safetensors_src src = {.name = "a", .ndim = 1, .shape = {N}, .data = v};
+	TEST(safetensors_write("half/model.safetensors", &src, 1, as, &e) == 0, "written again");
+	TEST(safetensors_open(&st, "half", &e) == 0, "read again");
+	safetensors_to_f32(safetensors_find(st, "a"), w);
+	safetensors_close(st);
+	for (int i = 0; i < N; i++)
+		changed += !(v[i] == w[i] || (isnan(v[i]) && isnan(w[i])));
+	TEST(changed == 0, "every %s is the same after a round trip", dtype);
+	TEST(as == SAFETENSORS_BF16 || (v[0x3C00] == 1 && v[1] == 0x1p-24f && v[0x7BFF] == 65504 && v[0xC000] == -2), "known halves");
+}
+
+static void rounding(void)
+{
+	static const float v[] = {1 + 0x1p-11f, 1 + 0x1.8p-10f, 65519.0f, 65520.0f, 0x1p-25f, 0x1.8p-24f, 0x1p-14f - 0x1p-26f, 1 + 0x1p-8f, 1 + 0x1.8p-7f};
+	float h[9], b[9];
+	struct safetensors *st = NULL;
+	struct safetensors_src src = {.name = "a", .ndim = 1, .shape = {9}, .data = v};
+	mkdir("r", 0777);
+	safetensors_write("r/model.safetensors", &src, 1, SAFETENSORS_F16, &e);
+	TEST(safetensors_open(&st, "r", &e) == 0, "halves of odd numbers");
+	safetensors_to_f32(safetensors_find(st, "a"), h);
+	safetensors_close(st);
+	TEST(h[0] == 1 && h[1] == 1 + 0x1p-9f && h[2] == 65504 && isinf(h[3]), "ties go to even, overflow to infinity");
+	TEST(h[4] == 0 && h[5] == 0x1p-23f && h[6] == 0x1p-14f, "subnormal halves");
+	safetensors_write("r/model.safetensors", &src, 1, SAFETENSORS_BF16, &e);
+	TEST(safetensors_open(&st, "r", &e) == 0, "bfloats of odd numbers");
+	safetensors_to_f32(safetensors_find(st, "a"), b);
+	safetensors_close(st);
+	TEST(b[7] == 1 && b[8] == 1 + 0x1p-6f, "bfloat ties go to even");
+}
+
+static void sharded(void)
+{
+	static const float x[] = {1, 2, 3, 4, 5, 6};
+	struct safetensors_src a = {.name = "b.x", .ndim = 2, .shape = {2, 3}, .data = x}, b = {.name = "a.y", .ndim = 1, .shape = {2}, .data = x + 4};
+	struct safetensors *st = NULL;
+	float y[2] = {0};
+	mkdir("sh", 0777);
+	safetensors_write("sh/one.safetensors", &a, 1, SAFETENSORS_F32, &e);
+	safetensors_write("sh/two.safetensors", &b, 1, SAFETENSORS_BF16, &e);
+	FILE *f = fopen("sh/model.safetensors.index.json", "w");
+	fputs("{\"weight_map\":{\"b.x\":\"one.safetensors\",\"a.y\":\"two.safetensors\"}}", f);
+	fclose(f);
+	TEST(safetensors_open(&st, "sh", &e) == 0, "a model in two files");
+	TEST(safetensors_count(st) == 2 && !strcmp(safetensors_at(st, 0)->name, "a.y") && !safetensors_find(st, "c"), "tensors in order of name");
+	safetensors_to_f32(safetensors_find(st, "a.y"), y);
+	TEST(y[0] == 5 && y[1] == 6 && safetensors_find(st, "b.x")->shape[1] == 3, "values and shapes");
+	safetensors_close(st);
+	f = fopen("sh/model.safetensors.index.json", "w");
+	fputs("{\"weight_map\":{\"b.x\":\"../sh/one.safetensors\"}}", f);
+	fclose(f);
+	TEST(safetensors_open(&st, "sh", &e) == -1 && strstr(e.msg, "no plain name"), "a way out of the directory is refused: %s", e.msg);
+}
+
+int main(void)
+{
+	char dir[] = "/tmp/nxtools-st.XXXXXX", clean[100];
+	if (!mkdtemp(dir) || chdir(dir))
+		return 1;
+	lies();
+	halves(SAFETENSORS_F16, "F16");
+	halves(SAFETENSORS_BF16, "BF16");
+	rounding();
+	sharded();
+	snprintf(clean, sizeof clean, "rm -rf '%s'", dir);
+	TEST(chdir("/") == 0 && system(clean) == 0, "cleaned up");
+	return test_done();
+}
