@@ -20,7 +20,7 @@ AR      := ar
 FLAVOUR ?= rel
 PREFIX  ?= /usr/local
 PACKAGES := gcc make pkg-config libyajl-dev libutf8proc-dev libzstd-dev libopenblas-dev
-CHECK_PACKAGES := bats shellcheck mandoc clang libclang-rt-14-dev
+CHECK_PACKAGES := bats shellcheck mandoc clang libclang-rt-dev
 
 # --- flags -------------------------------------------------------------------
 LIBS     := yajl libutf8proc libzstd openblas
@@ -67,6 +67,9 @@ $(BIN)/%: $(O)/bin/%.o $(LIB) build/$(FLAVOUR)/key
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 $(UNIT)/%: $(O)/tests/unit/%.o $(LIB) build/$(FLAVOUR)/key
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+# For tests that link the library themselves: a file that names it.
+build/$(FLAVOUR)/lib: $(LIB)
+	@echo $(LIB) > $@
 $(LIB): $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
 $(O)/%.o: %.c
