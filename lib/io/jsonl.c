@@ -4,8 +4,8 @@
 
 int jsonl_open(struct jsonl *r, int npaths, char **paths, struct err *e)
 {
-	static char stdin_name[] = "-";
-	static char *const stdin_only[] = {stdin_name, NULL};
+	static const char stdin_name[] = "-";
+	static char *const stdin_only[] = {(char *)stdin_name, NULL};
 	*r = (struct jsonl){.paths = npaths ? paths : (char **)stdin_only, .npaths = npaths ? npaths : 1};
 	/* the first is opened at once, so that a wrong name is told before any work */
 	if (in_open(&r->in, r->paths[0], e))

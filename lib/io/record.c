@@ -24,8 +24,8 @@ struct record_in {
 	size_t cap;
 };
 
-static char stdin_name[] = "-";
-static char *stdin_only[] = {stdin_name, NULL};
+static const char stdin_name[] = "-";
+static char *const stdin_only[] = {(char *)stdin_name, NULL};
 
 /* --- opening ----------------------------------------------------------------- */
 
@@ -58,7 +58,7 @@ int record_open(struct record_in **out, int npaths, char **paths, struct err *e)
 	struct record_in *r = calloc(1, sizeof *r);
 	if (!r)
 		return err_mem(e);
-	r->paths = npaths ? paths : stdin_only;
+	r->paths = npaths ? paths : (char **)stdin_only;
 	r->npaths = npaths ? npaths : 1;
 	if (in_open(&r->in, r->paths[0], e) || form_of(r->in, &r->form, e) ||
 	    (r->form == RECORD_SHARD && open_shard(r, e))) {
