@@ -1,0 +1,267 @@
+#include "io/outdir.h"
+#include "io/in.h"
+#include "io/out.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct outdir {
+	char *name;  /* as given, for messages */
+	char *final; /* without symbolic links and trailing slashes */
+	char *temp;
+	bool inside; /* temp stands in final: its files are moved, not itself */
+};
+
+static void forget(struct outdir *d)
+{
+	if (!d)
+		return;
+	free(d->name);
+	free(d->final);
+	free(d->temp);
+	free(d);
+}
+
+/* "a/b//" -> "a/b"; "/" stays. */
+static void cut_slashes(char *s)
+{
+	size_t n = strlen(s);
+	while (n > 1 && s[n - 1] == '/')
+		s[--n] = '\0';
+}
+
+/* The directory `path` stands in, with its slash; "" for a bare name. */
+static int parent_len(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? (int)(slash - path) + 1 : 0;
+}
+
+static int make_temp(struct outdir *d, bool inside, mode_t mode)
+{
+	unsigned long long r = 0;
+	int dir = parent_len(d->final);
+	const char *base = d->final + dir;
+	if (getrandom(&r, sizeof r, 0) != sizeof r)
+		return -1;
+	free(d->temp);
+	d->inside = inside;
+	int rc = inside ? asprintf(&d->temp, "%s/.%s.%016llx", d->final, base, r)
+	                : asprintf(&d->temp, "%.*s.%s.%016llx", dir, d->final, base, r);
+	if (rc < 0) {
+		d->temp = NULL;
+		errno = ENOMEM;
+		return -1;
+	}
+	return mkdir(d->temp, mode);
+}
+
+/* 1: path is a directory with nothing in it, 0: there is something, -1: errno. */
+static int is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *ent;
+	int empty = 1;
+	if (!dir)
+		return -1;
+	while (empty && (ent = readdir(dir)))
+		empty = strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0;
+	closedir(dir);
+	return empty;
+}
+
+/* A mount point cannot be renamed over. */
+static bool is_mount(const char *path, const struct stat *st)
+{
+	struct stat up;
+	char *parent = NULL;
+	bool mount = asprintf(&parent, "%s/..", path) < 0 || stat(parent, &up) || up.st_dev != st->st_dev ||
+	             up.st_ino == st->st_ino;
+	free(parent);
+	return mount;
+}
+
+static int open_existing(struct outdir *d, const struct stat *st, bool merge, struct err *e)
+{
+	if (!S_ISDIR(st->st_mode)) {
+		errno = ENOTDIR;
+		return err_io(e, "%s", d->name);
+	}
+	free(d->final);
+	if (!(d->final = realpath(d->name, NULL)))
+		return err_io(e, "%s", d->name);
+	int empty = is_empty(d->final);
+	if (empty < 0)
+		return err_io(e, "%s", d->name);
+	if (!empty && !merge)
+		return err_data(e, "%s: the directory is not empty", d->name);
+	bool inside = !empty || is_mount(d->final, st);
+	if (!inside && make_temp(d, false, 0777) == 0)
+		return chmod(d->temp, st->st_mode & 07777) ? err_io(e, "%s", d->name) : 0;
+	return make_temp(d, true, 0777) ? err_io(e, "%s", d->name) : 0;
+}
+
+int outdir_open(struct outdir **out, const char *final, bool merge, struct err *e)
+{
+	struct stat st;
+	struct outdir *d = calloc(1, sizeof *d);
+	if (!d)
+		return err_mem(e);
+	int rc = 0;
+	if (!(d->name = strdup(final)) || !(d->final = strdup(final)))
+		rc = err_mem(e);
+	else if (stat(final, &st) == 0)
+		rc = open_existing(d, &st, merge, e);
+	else {
+		/* a link to nowhere is not replaced; "" has no name to appear under */
+		cut_slashes(d->final);
+		if (errno != ENOENT || lstat(d->final, &st) == 0 || !*final || make_temp(d, false, 0777))
+			rc = err_io(e, "%s", d->name);
+	}
+	if (rc) {
+		forget(d);
+		return -1;
+	}
+	*out = d;
+	return 0;
+}
+
+int outdir_check(const char *final, bool merge, struct err *e)
+{
+	struct outdir *d;
+	if (outdir_open(&d, final, merge, e))
+		return -1;
+	outdir_abort(d);
+	return 0;
+}
+
+const char *outdir_path(const struct outdir *d)
+{
+	return d->temp;
+}
+
+const char *outdir_name(const struct outdir *d)
+{
+	return d->name;
+}
+
+static int copy_bytes(struct in *in, struct out *out, struct err *e)
+{
+	char block[16384];
+	ssize_t n;
+	while ((n = in_read(in, block, sizeof block, e)) > 0)
+		if (out_write(out, block, (size_t)n, e))
+			return -1;
+	return (int)n;
+}
+
+static int copy_file(const char *from, const char *to, struct err *e)
+{
+	struct in *in;
+	struct out *out;
+	if (in_open(&in, from, e))
+		return -1;
+	int rc = out_open(&out, to, OUT_PLAIN, e);
+	if (rc == 0) {
+		rc = copy_bytes(in, out, e);
+		if (rc == 0)
+			rc = out_commit(out, e);
+		else
+			out_abort(out);
+	}
+	in_close(in);
+	return rc;
+}
+
+int outdir_copy(const struct outdir *d, const char *fromdir, const char *name, struct err *e)
+{
+	char *from = NULL, *to = NULL;
+	int rc = 0;
+	if (asprintf(&from, "%s/%s", fromdir, name) < 0 || asprintf(&to, "%s/%s", d->temp, name) < 0)
+		rc = err_mem(e);
+	else if (access(from, F_OK) == 0)
+		rc = copy_file(from, to, e) ? -1 : 1;
+	free(from);
+	free(to);
+	return rc;
+}
+
+static int sync_dir(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	int rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
+/* Each entry of temp goes to final, over what has its name. */
+static int move_in(const struct outdir *d)
+{
+	DIR *dir = opendir(d->temp);
+	const struct dirent *ent;
+	int rc = 0;
+	if (!dir)
+		return -1;
+	int to = open(d->final, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (to < 0)
+		rc = -1;
+	while (rc == 0 && (ent = readdir(dir)))
+		if (strcmp(ent->d_name, ".") != 0 && strcmp(ent->d_name, "..") != 0)
+			rc = renameat(dirfd(dir), ent->d_name, to, ent->d_name);
+	if (to >= 0)
+		close(to);
+	closedir(dir);
+	return rc ? -1 : rmdir(d->temp);
+}
+
+static int sync_parent(const char *path)
+{
+	int n = parent_len(path);
+	char *dir = n ? strndup(path, (size_t)n) : strdup(".");
+	int rc = dir ? sync_dir(dir) : -1;
+	free(dir);
+	return rc;
+}
+
+int outdir_commit(struct outdir *d, struct err *e)
+{
+	int rc = sync_dir(d->temp);
+	if (rc == 0)
+		rc = d->inside ? move_in(d) : rename(d->temp, d->final);
+	if (rc == 0)
+		rc = d->inside ? sync_dir(d->final) : sync_parent(d->final);
+	if (rc) {
+		err_io(e, "%s", d->name);
+		outdir_abort(d);
+		return -1;
+	}
+	forget(d);
+	return 0;
+}
+
+static int drop(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	remove(path);
+	return 0;
+}
+
+void outdir_abort(struct outdir *d)
+{
+	if (!d)
+		return;
+	nftw(d->temp, drop, 8, FTW_DEPTH | FTW_PHYS);
+	forget(d);
+}
