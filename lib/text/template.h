@@ -1,0 +1,46 @@
+/* template.h - text from a record's fields, by a subset of Python's str.format.
+ *
+ *	struct template *t;
+ *	if (template_parse(&t, "Q: {question} A: {answer[0]}", n, &e)) ...
+ *	if (template_preset(&t, "qa", &e)) ...           instead
+ *	if (template_render(t, rec, &buf, &e)) ...       appends to buf
+ *	template_free(t);
+ *
+ * {name} is the field of that name, {a.b} and {a[b]} the member b of the object a,
+ * {a[0]} the first element of the array a (or the member called 0 of an object);
+ * {{ and }} are braces. Conversions (!r) and format specifications (:>10) are
+ * refused; so are {} and other fields without a name.
+ *
+ * A string is put in as it is, a number as it was written, true, false and null as
+ * True, False and None, an array as JSON. An object with one member counts as that
+ * member's value (text/column.h); any other object is an error. */
+#ifndef TEXT_TEMPLATE_H
+#define TEXT_TEMPLATE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "io/json.h"
+
+#include <stddef.h>
+
+struct template;
+
+/* ERR_DATA with the column (in bytes, from 1) of what is wrong; text is copied. */
+int template_parse(struct template **t, const char *text, size_t n, struct err *e);
+
+/* The guide's templates:
+ *	qa             "### Question:\n{question}\n\n### Answer:\n{answer}"
+ *	qa-prompt      the same up to and with "### Answer:"
+ *	alpaca-prompt  instruction and input, or where input is empty the instruction
+ *	               alone; ends in "### Response:"
+ *	alpaca         that, and the output right behind it
+ *	concat         "{question} {answer}" */
+int template_preset(struct template **t, const char *name, struct err *e);
+const char *template_presets(void); /* "qa|qa-prompt|..." */
+
+/* ERR_DATA if a field is missing or cannot be put in; out is as it was then. */
+int template_render(const struct template *t, const struct json *rec, struct buf *out, struct err *e);
+
+void template_free(struct template *t); /* NULL is fine */
+
+#endif
