@@ -1,0 +1,190 @@
+#include "text/unicode.h"
+#include "base/utf8.h"
+#include "text/unicode_tables.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+/* Bits 2-3 of a table entry. */
+enum form {
+	INERT, /* nothing composes with it, nothing reorders it */
+	HEAD,  /* may change with what follows, not with what precedes */
+	LOOSE  /* may change alone or with what precedes */
+};
+
+static unsigned entry(uint32_t cp)
+{
+	if (cp >= UNICODE_END)
+		return 0;
+	size_t word = (size_t)unicode_rows[cp >> UNICODE_BITS] * (UNICODE_SIZE / 16) + cp % UNICODE_SIZE / 16;
+	return unicode_words[word] >> (cp % 16 * 4) & 15;
+}
+
+enum unicode_class unicode_class(uint32_t cp)
+{
+	return entry(cp) & 3;
+}
+
+static enum form form_of(uint32_t cp)
+{
+	return entry(cp) >> 2;
+}
+
+/* U+0300 is the first character that is not safe in NFC; its first byte is 0xCC. */
+enum { FIRST_LOOSE = 0xCC };
+
+/* Bytes of s[0..n) before its first LOOSE character, and in *head where the character before that begins. */
+static size_t settled(const char *s, size_t n, size_t *head)
+{
+	size_t i = 0;
+	*head = 0;
+	while (i < n) {
+		uint32_t cp;
+		uint64_t w;
+		if (n - i >= 8 && (memcpy(&w, s + i, 8), (w & 0x8080808080808080u) == 0)) {
+			*head = i + 7;
+			i += 8;
+			continue;
+		}
+		int len = utf8_decode(s + i, n - i, &cp);
+		if ((unsigned char)s[i] >= FIRST_LOOSE && form_of(cp) == LOOSE)
+			break;
+		*head = i;
+		i += (size_t)len;
+	}
+	return i;
+}
+
+bool unicode_is_nfc(const char *s, size_t n)
+{
+	size_t head;
+	return settled(s, n, &head) == n;
+}
+
+/* --- a piece: one HEAD and the LOOSE characters behind it --------------------- */
+
+struct piece {
+	int32_t few[64]; /* nearly every piece */
+	int32_t *v;
+	size_t n, cap;
+};
+
+static int piece_room(struct piece *p, size_t more)
+{
+	if (more <= p->cap - p->n)
+		return 0;
+	size_t cap = p->cap * 2 + more;
+	int32_t *v = malloc(cap * sizeof *v);
+	if (!v)
+		return -1;
+	memcpy(v, p->v, p->n * sizeof *v);
+	if (p->v != p->few)
+		free(p->v);
+	p->v = v;
+	p->cap = cap;
+	return 0;
+}
+
+static unsigned mark_class(int32_t cp)
+{
+	return (unsigned)utf8proc_get_property(cp)->combining_class;
+}
+
+/* Stable, by canonical combining class, a run of marks: counted where it is
+ * long, since a text may be one long run of them. */
+static int order_run(int32_t *v, size_t n)
+{
+	if (n <= 32) {
+		for (size_t i = 1; i < n; i++) {
+			int32_t x = v[i];
+			unsigned c = mark_class(x);
+			size_t j = i;
+			for (; j > 0 && mark_class(v[j - 1]) > c; j--)
+				v[j] = v[j - 1];
+			v[j] = x;
+		}
+		return 0;
+	}
+	size_t at[257] = {0};
+	int32_t *copy = malloc(n * sizeof *copy);
+	if (!copy)
+		return -1;
+	memcpy(copy, v, n * sizeof *copy);
+	for (size_t i = 0; i < n; i++)
+		at[mark_class(v[i]) + 1]++;
+	for (int c = 0; c < 256; c++)
+		at[c + 1] += at[c];
+	for (size_t i = 0; i < n; i++)
+		v[at[mark_class(copy[i])]++] = copy[i];
+	free(copy);
+	return 0;
+}
+
+static int order(struct piece *p)
+{
+	for (size_t i = 0, end; i < p->n; i = end + 1) {
+		for (end = i; end < p->n && mark_class(p->v[end]) != 0; end++)
+			;
+		if (end - i > 1 && order_run(p->v + i, end - i))
+			return -1;
+	}
+	return 0;
+}
+
+/* Decompose, order, compose (UAX 15, 1.3). */
+static int compose(struct piece *p, const char *s, size_t n, struct buf *b)
+{
+	p->n = 0;
+	for (size_t i = 0; i < n;) {
+		uint32_t cp;
+		int boundclass = 0;
+		i += (size_t)utf8_decode(s + i, n - i, &cp);
+		if (piece_room(p, 8))
+			return -1;
+		p->n += (size_t)utf8proc_decompose_char((utf8proc_int32_t)cp, p->v + p->n, 8, UTF8PROC_DECOMPOSE, &boundclass);
+	}
+	if (order(p))
+		return -1;
+	p->n = (size_t)utf8proc_normalize_utf32(p->v, (utf8proc_ssize_t)p->n, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+	if (buf_reserve(b, p->n * 4))
+		return -1;
+	for (size_t i = 0; i < p->n; i++)
+		b->n += (size_t)utf8_encode((uint32_t)p->v[i], b->p + b->n);
+	return 0;
+}
+
+static size_t loose_run(const char *s, size_t n)
+{
+	size_t i = 0;
+	while (i < n) {
+		uint32_t cp;
+		int len = utf8_decode(s + i, n - i, &cp);
+		if (form_of(cp) != LOOSE)
+			break;
+		i += (size_t)len;
+	}
+	return i;
+}
+
+int unicode_nfc(struct buf *b, const char *s, size_t n)
+{
+	struct piece p = {.v = p.few, .cap = sizeof p.few / sizeof *p.few};
+	int rc = 0;
+	while (n && rc == 0) {
+		size_t head, to = settled(s, n, &head), run = loose_run(s + to, n - to);
+		uint32_t cp = 0;
+		/* an INERT character may be one that utf8proc knows more of: it never sees it */
+		if (to > 0)
+			utf8_decode(s + head, n - head, &cp);
+		size_t from = run && to > 0 && form_of(cp) == HEAD ? head : to;
+		rc = buf_add(b, s, from);
+		if (rc == 0 && run)
+			rc = compose(&p, s + from, to - from + run, b);
+		s += to + run;
+		n -= to + run;
+	}
+	if (p.v != p.few)
+		free(p.v);
+	return rc;
+}

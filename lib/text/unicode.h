@@ -1,0 +1,31 @@
+/* unicode.h - classes of characters and composed form (NFC) exactly as HF
+ * tokenizers has them. The only user of utf8proc.
+ *
+ *	if (unicode_class(cp) == UNICODE_LETTER) ...
+ *	if (!unicode_is_nfc(s, n) && unicode_nfc(&buf, s, n)) ...out of memory...
+ *
+ * HF's classes are of another edition of Unicode than its NFC, and both differ
+ * from what an installed utf8proc knows. So unicode_tables.h, swept from HF,
+ * holds the classes, and says which code points take part in NFC at all; utf8proc
+ * only ever sees those, and for them all editions agree (The Unicode Standard's
+ * stability policy). */
+#ifndef TEXT_UNICODE_H
+#define TEXT_UNICODE_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum unicode_class { UNICODE_OTHER, UNICODE_LETTER /* \p{L} */, UNICODE_NUMBER /* \p{N} */, UNICODE_SPACE /* \s */ };
+
+enum unicode_class unicode_class(uint32_t cp);
+
+/* True only if s[0..n), valid UTF-8, is in NFC; rarely false although it is
+ * (the quick check of UAX 15, section 9: a mark that composes with nothing, too, asks for a look). */
+bool unicode_is_nfc(const char *s, size_t n);
+/* Appends the NFC of s[0..n), valid UTF-8, to b. Time n log n whatever the text. 0, or -1 when out of memory. */
+int unicode_nfc(struct buf *b, const char *s, size_t n);
+
+#endif
