@@ -1,0 +1,86 @@
+"""Goldens of lib/text/bpetrain: the merges HF's BpeTrainer learns.
+
+Ran under Python 3.11, tokenizers 0.23.3.
+usage: bpetrain.py GOLDEN_DIR
+Reads bpetrain_multi.txt and bpetrain_code.txt there, writes bpetrain_CASE.merges:
+a line "# tokens hash" with the size of the vocabulary and the hash (lib/base/hash.h)
+of its tokens in order of id, each with a newline; then the merges in order.
+tests/unit/bpetrain.c trains on the same texts.
+"""
+import json
+import sys
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+OUT = sys.argv[1]
+M64 = 2**64 - 1
+PYTHIA = ["<|endoftext|>", "<|padding|>"]
+
+
+def hash_bytes(data):
+    """lib/base/hash.h"""
+    h = 0x6E78746F6F6C7331
+    padded = data + bytes(-len(data) % 4)
+    words = [len(data) & 0xFFFFFFFF, len(data) >> 32]
+    words += [int.from_bytes(padded[i:i + 4], "little") for i in range(0, len(padded), 4)]
+    for w in words:
+        h = ((h ^ w) * 0x9E3779B97F4A7C15) & M64
+        h ^= h >> 32
+    return h
+
+
+def made_up(letters, longest, lines, seed):
+    """Words of random letters: full of ties, of runs and of tokens with two ways to them."""
+    out, x = [], seed
+
+    def draw(n):
+        nonlocal x
+        x = (x * 6364136223846793005 + 1442695040888963407) & M64
+        return (x >> 33) % n
+
+    for _ in range(lines):
+        words = ["".join(letters[draw(len(letters))] for _ in range(1 + draw(longest))) for _ in range(10)]
+        out.append(" ".join(words) + "\n")
+    return out
+
+
+def lines_of(name):
+    """As HF feeds a file: line by line, with the newlines."""
+    with open(f"{OUT}/{name}", encoding="utf-8", newline="") as f:
+        return [s + "\n" for s in f.read().split("\n")[:-1]]
+
+
+def train(texts, vocab, min_frequency, special):
+    t = Tokenizer(models.BPE())
+    t.normalizer = normalizers.NFC()
+    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    t.decoder = decoders.ByteLevel(add_prefix_space=False)
+    t.post_processor = processors.ByteLevel(add_prefix_space=False)
+    t.train_from_iterator(texts, trainers.BpeTrainer(
+        vocab_size=vocab, min_frequency=min_frequency, special_tokens=special, show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    return json.loads(t.to_str())
+
+
+CASES = [
+    ("two", made_up("ab", 12, 60, 1), 420, 0, PYTHIA),
+    ("three", made_up("abc", 9, 200, 2), 700, 2, []),
+    ("many", made_up("aeiounrtslkd", 7, 400, 3), 1200, 3, PYTHIA),
+    ("special", made_up("ab", 12, 60, 4), 400, 0, ["ab", "Ġa", "a", "aab", "bb", "ab", "Ġ"]),
+    ("special2", made_up("abc", 16, 300, 5), 1500, 0, ["abc", "bcab", "ca", "cab", "Ġabca", "aa", "aaa", "bca"]),
+    ("none", made_up("ab", 12, 60, 6), 100, 0, PYTHIA),
+    ("dry", ["abcd abcd\n", "xyz\n"], 1000, 0, PYTHIA),
+    ("multi", lines_of("bpetrain_multi.txt"), 900, 0, PYTHIA),
+    ("code", lines_of("bpetrain_code.txt"), 1000, 2, PYTHIA),
+]
+
+for name, texts, vocab, min_frequency, special in CASES:
+    d = train(texts, vocab, min_frequency, special)
+    tokens = sorted(d["model"]["vocab"].items(), key=lambda kv: kv[1])
+    assert [i for _, i in tokens] == list(range(len(tokens)))
+    digest = hash_bytes("".join(t + "\n" for t, _ in tokens).encode())
+    with open(f"{OUT}/bpetrain_{name}.merges", "w", encoding="utf-8") as f:
+        f.write(f"# {len(tokens)} {digest:016x}\n")
+        for a, b in d["model"]["merges"]:
+            f.write(f"{a} {b}\n")
+    print(name, len(tokens), len(d["model"]["merges"]))
