@@ -190,11 +190,6 @@ static const struct {
 	{"concat", "{question} {answer}", NULL},
 };
 
-const char *template_presets(void)
-{
-	return "qa|qa-prompt|alpaca|alpaca-prompt|concat";
-}
-
 int template_preset(struct template **out, const char *name, struct err *e)
 {
 	for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
@@ -210,7 +205,7 @@ int template_preset(struct template **out, const char *name, struct err *e)
 		}
 		return 0;
 	}
-	return err_usage(e, "there is no template \"%s\", but %s", name, template_presets());
+	return err_usage(e, "there is no preset \"%s\", but %s", name, TEMPLATE_PRESETS);
 }
 
 /* --- rendering ----------------------------------------------------------------------------- */

@@ -34,9 +34,10 @@ int template_parse(struct template **t, const char *text, size_t n, struct err *
  *	alpaca-prompt  instruction and input, or where input is empty the instruction
  *	               alone; ends in "### Response:"
  *	alpaca         that, and the output right behind it
- *	concat         "{question} {answer}" */
+ *	concat         "{question} {answer}"
+ * ERR_USAGE for any other name. */
 int template_preset(struct template **t, const char *name, struct err *e);
-const char *template_presets(void); /* "qa|qa-prompt|..." */
+#define TEMPLATE_PRESETS "qa|qa-prompt|alpaca|alpaca-prompt|concat"
 
 /* ERR_DATA if a field is missing or cannot be put in; out is as it was then. */
 int template_render(const struct template *t, const struct json *rec, struct buf *out, struct err *e);
