@@ -263,11 +263,12 @@ static int put_int(struct arena *a, struct json *o, const char *key, int n)
 	return v ? json_set(a, o, key, v) : -1;
 }
 
-/* The fewest digits that read back as the same double. */
+/* The fewest digits that read back as the same double; whole numbers without an exponent. */
 static int put_num(struct arena *a, struct json *o, const char *key, double d)
 {
 	char text[40];
-	for (int digits = 1; digits <= 17; digits++) {
+	bool whole = d < 1e15 && d == (double)(int64_t)d;
+	for (int digits = whole ? 15 : 1; digits <= 17; digits++) {
 		snprintf(text, sizeof text, "%.*g", digits, d);
 		if (strtod(text, NULL) == d)
 			break;

@@ -1,0 +1,170 @@
+#include "nx/modelfile.h"
+
+#include "base/buf.h"
+#include "base/pool.h"
+#include "base/xoshiro.h"
+#include "io/safetensors.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- reading ------------------------------------------------------------------- */
+
+static bool ends_in(const char *s, const char *tail)
+{
+	size_t n = strlen(s), m = strlen(tail);
+	return n >= m && !strcmp(s + n - m, tail);
+}
+
+/* Buffers that transformers kept in files once; they hold nothing that was learnt. */
+static bool is_buffer(const char *name)
+{
+	return ends_in(name, ".attention.bias") || ends_in(name, ".attention.masked_bias") ||
+	       ends_in(name, "rotary_emb.inv_freq");
+}
+
+static const struct param *in_table(const struct params *lay, const char *name)
+{
+	for (int i = 0; i < lay->n; i++)
+		if (!strcmp(lay->t[i].name, name))
+			return &lay->t[i];
+	return NULL;
+}
+
+static bool same_shape(const struct safetensors_tensor *f, const struct param *t)
+{
+	return f->shape[0] == t->rows && (t->cols ? f->ndim == 2 && f->shape[1] == t->cols : f->ndim == 1);
+}
+
+static int wrong_shape(const struct safetensors_tensor *f, const struct param *t, struct err *e)
+{
+	char got[128] = "";
+	for (int i = 0; i < f->ndim; i++)
+		snprintf(got + strlen(got), sizeof got - strlen(got), "%s%lld", i ? ", " : "", (long long)f->shape[i]);
+	if (t->cols)
+		return err_data(e, "%s: tensor %s is (%s) where the config says (%d, %d)", f->file, t->name, got, t->rows, t->cols);
+	return err_data(e, "%s: tensor %s is (%s) where the config says (%d)", f->file, t->name, got, t->rows);
+}
+
+static int read_one(float *w, const struct param *t, const struct safetensors *st, const char *dir, struct err *e)
+{
+	const struct safetensors_tensor *f = safetensors_find(st, t->name);
+	if (!f)
+		return err_data(e, "%s: tensor %s is missing", dir, t->name);
+	if (f->dtype == SAFETENSORS_OTHER)
+		return err_data(e, "%s: tensor %s has type %s; F32, F16 and BF16 are supported", f->file, t->name, f->dtype_name);
+	if (!same_shape(f, t))
+		return wrong_shape(f, t, e);
+	safetensors_to_f32(f, w + t->off);
+	return 0;
+}
+
+/* A tied model's file may repeat the embedding as the head, but only as it is. */
+static int check_repeated_head(const float *w, const struct params *lay, const struct safetensors_tensor *f,
+                               struct err *e)
+{
+	const struct param *t = in_table(lay, "gpt_neox.embed_in.weight");
+	if (f->dtype == SAFETENSORS_OTHER || !same_shape(f, t))
+		return wrong_shape(f, t, e);
+	float *head = malloc(t->n * sizeof *head);
+	if (!head)
+		return err_mem(e);
+	safetensors_to_f32(f, head);
+	int differ = memcmp(head, w + t->off, t->n * sizeof *head);
+	free(head);
+	return differ ? err_data(e, "%s: the head is tied to the embedding, yet tensor %s differs from it", f->file, f->name)
+	              : 0;
+}
+
+static int refuse_others(const float *w, const struct params *lay, const struct safetensors *st, struct err *e)
+{
+	for (size_t i = 0; i < safetensors_count(st); i++) {
+		const struct safetensors_tensor *f = safetensors_at(st, i);
+		if (in_table(lay, f->name) || is_buffer(f->name))
+			continue;
+		if (lay->head == lay->embed && !strcmp(f->name, "embed_out.weight")) {
+			if (check_repeated_head(w, lay, f, e))
+				return -1;
+			continue;
+		}
+		return err_data(e, "%s: tensor %s is none of this model's", f->file, f->name);
+	}
+	return 0;
+}
+
+int modelfile_read(float *w, const struct params *lay, const char *dir, struct err *e)
+{
+	struct safetensors *st;
+	int rc = 0;
+	if (safetensors_open(&st, dir, e))
+		return -1;
+	for (int i = 0; i < lay->n && !rc; i++)
+		rc = read_one(w, &lay->t[i], st, dir, e);
+	if (!rc)
+		rc = refuse_others(w, lay, st, e);
+	safetensors_close(st);
+	return rc;
+}
+
+/* --- writing ------------------------------------------------------------------- */
+
+int modelfile_write(const float *w, const struct params *lay, const char *dir, struct err *e)
+{
+	struct safetensors_src *src = calloc((size_t)lay->n, sizeof *src);
+	struct buf path = {0};
+	int rc = -1;
+	if (!src || buf_printf(&path, "%s/model.safetensors", dir) || !buf_str(&path)) {
+		err_mem(e);
+		goto done;
+	}
+	for (int i = 0; i < lay->n; i++) {
+		const struct param *t = &lay->t[i];
+		src[i] = (struct safetensors_src){.name = t->name, .ndim = t->cols ? 2 : 1, .shape = {t->rows, t->cols},
+		                                  .data = w + t->off};
+	}
+	rc = safetensors_write(path.p, src, (size_t)lay->n, SAFETENSORS_F32, e);
+done:
+	free(src);
+	buf_release(&path);
+	return rc;
+}
+
+/* --- random weights ------------------------------------------------------------ */
+
+/* A tensor is filled in blocks, each from a stream of its own: (tensor << 32) + block. */
+enum { RANDOM_BLOCK = 1 << 16 };
+
+struct fill {
+	float *v;
+	size_t n;
+	double sigma;
+	uint64_t seed, stream;
+};
+
+static void fill_block(void *arg, int i)
+{
+	const struct fill *f = arg;
+	struct xoshiro r;
+	size_t from = (size_t)i * RANDOM_BLOCK, n = f->n - from < RANDOM_BLOCK ? f->n - from : RANDOM_BLOCK;
+	xoshiro_seed(&r, f->seed, f->stream + (uint64_t)i);
+	xoshiro_normals(&r, f->v + from, n, f->sigma);
+}
+
+int modelfile_random(float *w, const struct params *lay, double sigma, uint64_t seed, struct err *e)
+{
+	struct pool *p = pool_open(pool_cpus());
+	if (!p)
+		return err_mem(e);
+	for (int i = 0; i < lay->n; i++) {
+		const struct param *t = &lay->t[i];
+		struct fill f = {w + t->off, t->n, sigma, seed, (uint64_t)i << 32};
+		if (t->init == PARAMS_NORMAL)
+			pool_run(p, (int)((t->n + RANDOM_BLOCK - 1) / RANDOM_BLOCK), fill_block, &f);
+		for (size_t j = 0; j < t->n && t->init != PARAMS_NORMAL; j++)
+			f.v[j] = t->init == PARAMS_ONE;
+	}
+	pool_close(p);
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* modelfile.h - a model's weights from and to its directory, and random ones.
+ *
+ * Reading holds the files against the table of parameters: a tensor that is
+ * missing, of another shape, of an unknown type or not in the table is ERR_DATA
+ * and named. What old checkpoints hold besides (attention.bias,
+ * attention.masked_bias, rotary_emb.inv_freq) is passed over. */
+#ifndef NX_MODELFILE_H
+#define NX_MODELFILE_H
+
+#include "base/err.h"
+#include "nx/params.h"
+
+#include <stdint.h>
+
+/* Fills w (lay->total floats) from dir/model.safetensors or its shards. */
+int modelfile_read(float *w, const struct params *lay, const char *dir, struct err *e);
+/* dir/model.safetensors in float32, atomically. */
+int modelfile_write(const float *w, const struct params *lay, const char *dir, struct err *e);
+/* Random weights: the same for a seed whatever the number of threads. Matrices normal(0, sigma). */
+int modelfile_random(float *w, const struct params *lay, double sigma, uint64_t seed, struct err *e);
+
+#endif
