@@ -23,8 +23,8 @@ void mt_seed(struct mt *r, uint64_t seed);
 uint32_t mt_u32(struct mt *r);
 uint64_t mt_u64(struct mt *r); /* two 32-bit draws, the first one is the high half */
 
-/* For i = 0 .. n-2: swaps p[i] and p[i + z mod (n-i)]; z is a 32-bit draw, from
- * n = (2^32-1)/20 on a 64-bit one, as PyTorch has it. */
+/* For i = 0 .. n-2: swaps p[i] and p[i + z mod (n-i)]; z is a 32-bit draw. From
+ * n = (2^32-1)/20 on z is a 64-bit draw, and the order no longer PyTorch's. */
 void mt_randperm(struct mt *r, uint32_t *p, uint32_t n);
 
 #endif
