@@ -32,7 +32,7 @@ OPT.cov  := -O0 -g --coverage
 PKG      := $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
 CPPFLAGS := -D_GNU_SOURCE -DNXTOOLS_VERSION='"$(VERSION)"' -Ilib
 CFLAGS   ?=
-ALL_CFLAGS = -std=c11 $(OPT.$(FLAVOUR)) -pthread -fopenmp-simd -ffp-contract=off $(WARN) $(if $(DEV),-Werror) $(PKG) $(CFLAGS)
+ALL_CFLAGS = -std=c11 $(OPT.$(FLAVOUR)) -pthread -fopenmp-simd -ffp-contract=off -fno-math-errno $(WARN) $(if $(DEV),-Werror) $(PKG) $(CFLAGS)
 LDLIBS   := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm
 
 # Kernels are compiled once for each instruction set and chosen at run time.
