@@ -1,0 +1,303 @@
+#include "nx/optim.h"
+#include "nx/update.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A tensor's work is cut into at most PARTS parts of at least PART floats. Both
+ * are fixed, since a sum is one of partial sums, a part each. */
+enum { PARTS = 64, PART = 1 << 15, NORM_PART = 1 << 16 };
+
+struct optim {
+	const struct params *lay;
+	struct optim_rule rule;
+	struct pool *pool;
+	const struct update *u;
+	int64_t t;     /* steps done */
+	float *state;  /* AdamW: m, laid out as the parameters; Adafactor: each tensor's R and C, or V */
+	float *state2; /* AdamW: v; NULL else */
+	size_t *place; /* Adafactor: where tensor i's state begins */
+	double *sums;  /* partial sums of a tensor or of the norm */
+	float *rf, *cf; /* 1 / sqrt(R / mean R), 1 / sqrt(C) of the tensor at hand */
+};
+
+/* Floats of Adafactor's state for one tensor, a multiple of a cache line. */
+static size_t factors(const struct param *t)
+{
+	size_t n = t->cols ? (size_t)t->rows + (size_t)t->cols : t->n;
+	return (n + 15) / 16 * 16;
+}
+
+size_t optim_bytes(const struct params *lay, enum optim_kind kind)
+{
+	size_t n = 0;
+	for (int i = 0; i < lay->n; i++)
+		n += factors(&lay->t[i]);
+	return (kind == OPTIM_ADAMW ? 2 * lay->total : n) * sizeof(float);
+}
+
+/* 0, or -1 when memory runs out. */
+static int alloc_state(struct optim *o)
+{
+	if (o->rule.kind == OPTIM_ADAMW) {
+		o->state = params_alloc(o->lay);
+		o->state2 = params_alloc(o->lay);
+		return o->state && o->state2 ? 0 : -1;
+	}
+	size_t bytes = optim_bytes(o->lay, o->rule.kind); /* a multiple of 64 */
+	o->state = aligned_alloc(64, bytes ? bytes : 64);
+	if (!o->state)
+		return -1;
+	memset(o->state, 0, bytes);
+	return 0;
+}
+
+/* Doubles that the partial sums of any tensor, or of the norm, need. */
+static size_t scratch(const struct params *lay, size_t *rows, size_t *cols)
+{
+	size_t n = lay->total / NORM_PART + 1 + PARTS;
+	*rows = *cols = 1;
+	for (int i = 0; i < lay->n; i++) {
+		size_t r = (size_t)lay->t[i].rows, c = (size_t)lay->t[i].cols;
+		if (c && r + PARTS * c > n)
+			n = r + PARTS * c;
+		*rows = r > *rows ? r : *rows;
+		*cols = c > *cols ? c : *cols;
+	}
+	return n;
+}
+
+int optim_open(struct optim **out, const struct params *lay, const struct optim_rule *rule, struct pool *pool,
+               struct err *e)
+{
+	struct optim *o = calloc(1, sizeof *o);
+	size_t rows, cols, n = scratch(lay, &rows, &cols);
+	if (!o)
+		return err_mem(e);
+	*o = (struct optim){.lay = lay, .rule = *rule, .pool = pool, .u = update_best()};
+	o->place = calloc((size_t)lay->n, sizeof *o->place);
+	o->sums = calloc(n, sizeof *o->sums);
+	o->rf = calloc(rows, sizeof *o->rf);
+	o->cf = calloc(cols, sizeof *o->cf);
+	if (alloc_state(o) || !o->place || !o->sums || !o->rf || !o->cf) {
+		optim_close(o);
+		return err_mem(e);
+	}
+	for (int i = 0; i + 1 < lay->n; i++)
+		o->place[i + 1] = o->place[i] + factors(&lay->t[i]);
+	*out = o;
+	return 0;
+}
+
+void optim_close(struct optim *o)
+{
+	if (!o)
+		return;
+	free(o->state);
+	free(o->state2);
+	free(o->place);
+	free(o->sums);
+	free(o->rf);
+	free(o->cf);
+	free(o);
+}
+
+/* --- the norm -------------------------------------------------------------------- */
+
+struct norm_job {
+	struct optim *o;
+	const float *g;
+};
+
+static void norm_part(void *arg, int i)
+{
+	const struct norm_job *j = arg;
+	size_t at = (size_t)i * NORM_PART, left = j->o->lay->total - at;
+	j->o->sums[i] = j->o->u->sumsq(j->g + at, left < NORM_PART ? left : NORM_PART);
+}
+
+double optim_norm(struct optim *o, const float *g)
+{
+	struct norm_job j = {o, g};
+	int parts = (int)((o->lay->total + NORM_PART - 1) / NORM_PART);
+	double s = 0;
+	pool_run(o->pool, parts, norm_part, &j);
+	for (int i = 0; i < parts; i++)
+		s += o->sums[i];
+	return sqrt(s);
+}
+
+double optim_clip(double norm, double max)
+{
+	double c = max / (norm + 1e-6);
+	return max > 0 && c < 1 ? c : 1;
+}
+
+/* --- AdamW ------------------------------------------------------------------------- */
+
+/* One tensor at a time, cut into parts of whole rows; a vector is one of rows of 1. */
+struct step_job {
+	struct optim *o;
+	float *w, *g, *state; /* of the tensor */
+	float *state2;
+	int rows, cols, parts;
+	float scale, keep, rate;
+	struct update_adamw adamw;
+};
+
+static int first_row(const struct step_job *j, int part)
+{
+	return (int)((int64_t)j->rows * part / j->parts);
+}
+
+static void adamw_part(void *arg, int i)
+{
+	const struct step_job *j = arg;
+	int from = first_row(j, i), to = first_row(j, i + 1);
+	size_t at = (size_t)from * (size_t)j->cols, n = (size_t)(to - from) * (size_t)j->cols;
+	j->o->u->adamw(j->w + at, j->state + at, j->state2 + at, j->g + at, n, &j->adamw);
+}
+
+static void adamw(struct step_job *j)
+{
+	pool_run(j->o->pool, j->parts, adamw_part, j);
+}
+
+static struct update_adamw adamw_constants(const struct optim *o, double rate, double scale)
+{
+	const struct optim_rule *r = &o->rule;
+	double t = (double)o->t;
+	return (struct update_adamw){
+		.scale = (float)scale,
+		.a1 = (float)(1 - r->beta1),
+		.b2 = (float)r->beta2,
+		.a2 = (float)(1 - r->beta2),
+		.rate = (float)(rate / (1 - pow(r->beta1, t))),
+		.unbias = (float)(1 / sqrt(1 - pow(r->beta2, t))),
+		.eps = (float)r->eps,
+	};
+}
+
+/* --- Adafactor --------------------------------------------------------------------- */
+
+/* b = 1 - t^-0.8, the share of the old means; eps is added to the squares. */
+static double decay(const struct optim *o)
+{
+	return 1 - pow((double)o->t, -0.8);
+}
+
+static const double factor_eps = 1e-30;
+
+/* The row sums of a tensor stand first in sums, then a row of column sums a part. */
+static void squares_part(void *arg, int i)
+{
+	const struct step_job *j = arg;
+	int from = first_row(j, i), to = first_row(j, i + 1);
+	double *col = j->o->sums + j->rows + (size_t)i * (size_t)j->cols;
+	memset(col, 0, (size_t)j->cols * sizeof *col);
+	j->o->u->squares(j->o->sums + from, col, j->g + (size_t)from * (size_t)j->cols, to - from, j->cols, j->scale);
+}
+
+static void sumsq_part(void *arg, int i)
+{
+	const struct step_job *j = arg;
+	int from = first_row(j, i), to = first_row(j, i + 1);
+	j->o->sums[i] = j->o->u->factored_sumsq(j->g + (size_t)from * (size_t)j->cols, j->o->rf + from, j->o->cf, to - from,
+	                                        j->cols, j->scale);
+}
+
+static void factored_part(void *arg, int i)
+{
+	const struct step_job *j = arg;
+	int from = first_row(j, i), to = first_row(j, i + 1);
+	size_t at = (size_t)from * (size_t)j->cols;
+	j->o->u->factored(j->w + at, j->g + at, j->o->rf + from, j->o->cf, to - from, j->cols, j->scale, j->keep, j->rate);
+}
+
+/* R and C take in the new means; rf and cf are made of them. */
+static void new_factors(struct step_job *j)
+{
+	struct optim *o = j->o;
+	double b = decay(o), mean = 0;
+	float *r = j->state, *c = j->state + j->rows;
+	for (int i = 0; i < j->rows; i++) {
+		r[i] = (float)(b * (double)r[i] + (1 - b) * (o->sums[i] / j->cols + factor_eps));
+		mean += (double)r[i];
+	}
+	mean /= j->rows;
+	for (int i = 0; i < j->rows; i++)
+		o->rf[i] = (float)(1 / sqrt((double)r[i] / mean));
+	for (int k = 0; k < j->cols; k++) {
+		double s = 0;
+		for (int p = 0; p < j->parts; p++)
+			s += o->sums[j->rows + p * j->cols + k];
+		c[k] = (float)(b * (double)c[k] + (1 - b) * (s / j->rows + factor_eps));
+		o->cf[k] = (float)(1 / sqrt((double)c[k]));
+	}
+}
+
+/* What max(1, rms u) makes of the step: sums holds the parts of the sum of u^2. */
+static float clipped_rate(const struct step_job *j, double rate, double sum)
+{
+	double rms = sqrt(sum / ((double)j->rows * (double)j->cols));
+	return (float)(rate / (rms > 1 ? rms : 1));
+}
+
+static void factored(struct step_job *j, double rate)
+{
+	double s = 0;
+	pool_run(j->o->pool, j->parts, squares_part, j);
+	new_factors(j);
+	pool_run(j->o->pool, j->parts, sumsq_part, j);
+	for (int i = 0; i < j->parts; i++)
+		s += j->o->sums[i];
+	j->rate = clipped_rate(j, rate, s);
+	pool_run(j->o->pool, j->parts, factored_part, j);
+}
+
+static void whole(struct step_job *j, double rate)
+{
+	double b = decay(j->o);
+	size_t n = (size_t)j->rows;
+	double s = j->o->u->whole_sumsq(j->state, j->g, n, j->scale, (float)b, (float)(1 - b), (float)factor_eps);
+	j->rate = clipped_rate(j, rate, s);
+	j->o->u->whole(j->w, j->state, j->g, n, j->scale, j->keep, j->rate);
+}
+
+/* --- a step ------------------------------------------------------------------------ */
+
+static void step_tensor(struct optim *o, int i, float *w, float *g, double rate, struct step_job *j)
+{
+	const struct param *t = &o->lay->t[i];
+	size_t parts = t->n / PART;
+	double d = t->decay ? o->rule.weight_decay : 0;
+	j->w = w + t->off;
+	j->g = g + t->off;
+	j->rows = t->rows;
+	j->cols = t->cols ? t->cols : 1;
+	j->parts = parts < 1 ? 1 : parts > PARTS ? PARTS : (int)parts;
+	if (j->parts > j->rows)
+		j->parts = j->rows;
+	j->keep = j->adamw.keep = (float)(1 - rate * d);
+	if (o->rule.kind == OPTIM_ADAMW) {
+		j->state = o->state + t->off;
+		j->state2 = o->state2 + t->off;
+		adamw(j);
+		return;
+	}
+	j->state = o->state + o->place[i];
+	if (t->cols)
+		factored(j, rate);
+	else
+		whole(j, rate);
+}
+
+void optim_step(struct optim *o, float *w, float *g, double rate, double scale)
+{
+	struct step_job j = {.o = o, .scale = (float)scale};
+	o->t++;
+	j.adamw = adamw_constants(o, rate, scale);
+	for (int i = 0; i < o->lay->n; i++)
+		step_tensor(o, i, w, g, rate, &j);
+}
