@@ -68,8 +68,8 @@ struct kernel {
 	/* dtable[ids[i]][j] += dy[i][j], rows in order, for the columns from <= j < to. */
 	void (*embed_back)(float *dtable, const float *dy, const int32_t *ids, int n, int c, int from, int to);
 
-	/* Cross entropy of one row of v logits: returns log sum exp(x) - x[label]. Where scale is not 0,
-	 * x becomes the gradient scale (softmax(x) - onehot(label)). */
+	/* Cross entropy of one row of v logits: returns log sum exp(x) - x[label]. x is used up: where
+	 * scale is not 0 it becomes the gradient scale (softmax(x) - onehot(label)). */
 	double (*xent)(float *x, int v, int label, float scale);
 
 	/* For tests, over n numbers: within 2 ulp of the true value (erf: 1e-7 absolute), infinities and NaN as libm. */

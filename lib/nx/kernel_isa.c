@@ -1,0 +1,490 @@
+/* Compiled once an instruction set (-DISA=base, avx2, avx512): plain loops that
+ * the compiler makes vectors of. Sums over a row are taken in LANES partial
+ * sums, element j into j % LANES: the order is the same in every table and with
+ * every compiler, and only where muladd rounds once do results differ.
+ *
+ * The polynomials are tests/reference/minimax.py's. */
+#include "nx/kernel.h"
+
+#include <math.h>
+#include <string.h>
+
+#ifdef ISA /* `base` is a fine name for a table, and so are the others */
+#define JOIN2(a, b) a##b
+#define JOIN(a, b) JOIN2(a, b)
+#define TEXT2(a) #a
+#define TEXT(a) TEXT2(a)
+
+#define INLINE static inline __attribute__((always_inline))
+#define SIMD _Pragma("omp simd")
+
+enum { LANES = 16 };
+/* The statements for each j in [0, n), l = j % LANES: `acc[l] += x[j];` sums x. */
+#define BY_LANES(n, ...) \
+	for (int j0 = 0; j0 < (n); j0 += LANES) { \
+		if ((n)-j0 >= LANES) { \
+			SIMD for (int l = 0; l < LANES; l++) { \
+				int j = j0 + l; \
+				__VA_ARGS__ \
+			} \
+		} else { \
+			for (int l = 0; l < (n)-j0; l++) { \
+				int j = j0 + l; \
+				__VA_ARGS__ \
+			} \
+		} \
+	}
+
+/* --- functions of one number ---------------------------------------------------- */
+
+/* a b + c, in one rounding where the instruction set has that. */
+INLINE float muladd(float a, float b, float c)
+{
+#if defined __FMA__ || defined __ARM_FEATURE_FMA
+	return fmaf(a, b, c);
+#else
+	return a * b + c;
+#endif
+}
+
+INLINE int32_t bits(float x)
+{
+	int32_t i;
+	memcpy(&i, &x, sizeof i);
+	return i;
+}
+
+INLINE float from_bits(int32_t i)
+{
+	float x;
+	memcpy(&x, &i, sizeof x);
+	return x;
+}
+
+/* cond ? a : b, both of which are computed: a branch would keep the loop from becoming vectors. */
+INLINE float pick(int cond, float a, float b)
+{
+	return from_bits((bits(a) & -cond) | (bits(b) & (cond - 1)));
+}
+
+/* e^x = 2^n e^r, |r| <= ln 2 / 2. 1.5 2^23 added and taken away rounds to a whole
+ * number; before it is taken away, the low bits are that number. 2^n is made in two
+ * factors, since it may itself lie beyond the floats where e^x does not. */
+INLINE float exp1(float x)
+{
+	const float magic = 12582912, hi = 0x1.63p-1f, lo = -2.12194440e-4f; /* ln 2 = hi + lo, hi short */
+	x = x < -104 ? -104 : x;
+	x = x > 89 ? 89 : x;
+	float t = muladd(x, 1.44269504f, magic), n = t - magic;
+	float r = muladd(n, -lo, muladd(n, -hi, x));
+	float q = muladd(r, 0.0013814433f, 0.008368797f);
+	q = muladd(q, r, 0.041668396f);
+	q = muladd(q, r, 0.1666652f);
+	q = muladd(q, r, 0.49999994f);
+	float p = muladd(q, r * r, r) + 1;
+	int32_t k = bits(t) - 0x4B400000, half = k >> 1;
+	return p * from_bits((half + 127) * (1 << 23)) * from_bits((k - half + 127) * (1 << 23));
+}
+
+INLINE float tanh1(float x)
+{
+	float a = fabsf(x), z = x * x;
+	float q = muladd(z, -0.006207428f, 0.021027217f);
+	q = muladd(q, z, -0.053842276f);
+	q = muladd(q, z, 0.133325f);
+	q = muladd(q, z, -0.33333316f);
+	float near0 = muladd(q * z, x, x), far = 1 - 2 / (exp1(2 * a) + 1);
+	return pick(a < 0.55f, near0, copysignf(far, x));
+}
+
+/* The normal distribution at -|x|: e^(-x^2/2) s q(s), s = 1 / (1 + 0.3 |x|); *bell = e^(-x^2/2). */
+INLINE float tail1(float x, float *bell)
+{
+	float s = 1 / muladd(fabsf(x), 0.3f, 1);
+	float q = muladd(s, 0.036266956f, -0.15956222f);
+	q = muladd(q, s, 0.21021727f);
+	q = muladd(q, s, -0.05704156f);
+	q = muladd(q, s, 0.13022698f);
+	q = muladd(q, s, 0.09944396f);
+	q = muladd(q, s, 0.12082345f);
+	q = muladd(q, s, 0.119625136f);
+	*bell = exp1(-0.5f * x * x);
+	return *bell * s * q;
+}
+
+INLINE float erf1(float x)
+{
+	float bell, t = tail1(x * 1.41421356f, &bell);
+	return copysignf(1 - 2 * t, x);
+}
+
+/* act(x) and act'(x) together. */
+INLINE float gelu1(float x, float *slope)
+{
+	float bell, t = tail1(x, &bell), phi = pick(x < 0, t, 1 - t);
+	*slope = muladd(x * bell, 0.398942280f, phi);
+	return x * phi;
+}
+
+INLINE float gelu_tanh1(float x, float *slope)
+{
+	const float a = 0.797884561f, b = 0.044715f;
+	float t = tanh1(a * x * muladd(b * x, x, 1)), half = 0.5f * (1 + t);
+	*slope = muladd(0.5f * x * muladd(-t, t, 1), a * muladd(3 * b * x, x, 1), half);
+	return x * half;
+}
+
+INLINE float relu1(float x, float *slope)
+{
+	*slope = pick(!(x <= 0), 1, 0); /* NaN stays NaN */
+	return pick(!(x <= 0), x, 0);
+}
+
+/* --- lanes --------------------------------------------------------------------------- */
+
+INLINE void set_lanes(float acc[LANES], float v)
+{
+	SIMD for (int l = 0; l < LANES; l++)
+		acc[l] = v;
+}
+
+INLINE float sum_lanes(float acc[LANES])
+{
+	for (int w = LANES / 2; w; w /= 2)
+		for (int l = 0; l < w; l++)
+			acc[l] += acc[l + w];
+	return acc[0];
+}
+
+INLINE float sum(const float *x, int n)
+{
+	float acc[LANES];
+	set_lanes(acc, 0);
+	BY_LANES(n, acc[l] += x[j];)
+	return sum_lanes(acc);
+}
+
+INLINE float dot(const float *a, const float *b, int n)
+{
+	float acc[LANES];
+	set_lanes(acc, 0);
+	BY_LANES(n, acc[l] = muladd(a[j], b[j], acc[l]);)
+	return sum_lanes(acc);
+}
+
+INLINE float largest(const float *x, int n)
+{
+	float acc[LANES];
+	set_lanes(acc, -INFINITY);
+	BY_LANES(n, acc[l] = x[j] > acc[l] ? x[j] : acc[l];)
+	for (int l = 1; l < LANES; l++)
+		acc[0] = acc[l] > acc[0] ? acc[l] : acc[0];
+	return acc[0];
+}
+
+/* x = exp(a x - b), and their sum. */
+INLINE float exp_sum(float *x, int n, float a, float b)
+{
+	float acc[LANES];
+	set_lanes(acc, 0);
+	BY_LANES(n, x[j] = exp1(muladd(x[j], a, -b)); acc[l] += x[j];)
+	return sum_lanes(acc);
+}
+
+/* --- element by element ----------------------------------------------------------- */
+
+/* One loop for each function: the compiler makes vectors of a loop without a choice in it. */
+#define ACT_LOOP(fn) \
+	SIMD for (size_t i = 0; i < n; i++) { \
+		float slope; \
+		y[i] = fn(x[i], &slope); \
+	}
+#define BACK_LOOP(fn) \
+	SIMD for (size_t i = 0; i < n; i++) { \
+		float slope; \
+		y[i] = fn(x[i], &slope); \
+		dx[i] = dy[i] * slope; \
+	}
+
+static void act(float *y, const float *x, size_t n, enum config_act a)
+{
+	if (a == CONFIG_GELU) {
+		ACT_LOOP(gelu1)
+	} else if (a == CONFIG_RELU) {
+		ACT_LOOP(relu1)
+	} else {
+		ACT_LOOP(gelu_tanh1)
+	}
+}
+
+static void act_back(float *dx, float *y, const float *dy, const float *x, size_t n, enum config_act a)
+{
+	if (a == CONFIG_GELU) {
+		BACK_LOOP(gelu1)
+	} else if (a == CONFIG_RELU) {
+		BACK_LOOP(relu1)
+	} else {
+		BACK_LOOP(gelu_tanh1)
+	}
+}
+
+#define EACH(name, expr) \
+	static void name(float *y, const float *x, size_t n) \
+	{ \
+		SIMD for (size_t i = 0; i < n; i++) \
+			y[i] = expr; \
+	}
+EACH(exp_all, exp1(x[i]))
+EACH(tanh_all, tanh1(x[i]))
+EACH(erf_all, erf1(x[i]))
+EACH(add, y[i] + x[i])
+
+static void scale(float *y, float a, size_t n)
+{
+	SIMD for (size_t i = 0; i < n; i++)
+		y[i] *= a;
+}
+
+static void add_bias(float *y, const float *b, int n, int c)
+{
+	for (int r = 0; r < n; r++, y += c)
+		SIMD for (int j = 0; j < c; j++)
+			y[j] += b[j];
+}
+
+/* --- LayerNorm --------------------------------------------------------------------- */
+
+static void normalise(float *y, const float *x, float mean, float rstd, const float *w, const float *b, int c)
+{
+	SIMD for (int j = 0; j < c; j++)
+		y[j] = muladd((x[j] - mean) * rstd, w[j], b[j]);
+}
+
+static void layernorm(float *y, float *mean, float *rstd, const float *x, const float *w, const float *b, int n, int c,
+                      float eps)
+{
+	for (int r = 0; r < n; r++, x += c, y += c) {
+		float acc[LANES], m = sum(x, c) / (float)c;
+		set_lanes(acc, 0);
+		BY_LANES(c, acc[l] = muladd(x[j] - m, x[j] - m, acc[l]);)
+		mean[r] = m;
+		rstd[r] = 1 / sqrtf(sum_lanes(acc) / (float)c + eps);
+		normalise(y, x, m, rstd[r], w, b, c);
+	}
+}
+
+static void layernorm_again(float *y, const float *x, const float *mean, const float *rstd, const float *w,
+                            const float *b, int n, int c)
+{
+	for (int r = 0; r < n; r++, x += c, y += c)
+		normalise(y, x, mean[r], rstd[r], w, b, c);
+}
+
+static void layernorm_back(float *dx, const float *dy, const float *x, const float *mean, const float *rstd,
+                           const float *w, int n, int c)
+{
+	for (int r = 0; r < n; r++, x += c, dy += c, dx += c) {
+		float m = mean[r], s = rstd[r], gs[LANES], hs[LANES];
+		set_lanes(gs, 0);
+		set_lanes(hs, 0);
+		BY_LANES(c, float g = dy[j] * w[j]; gs[l] += g; hs[l] = muladd(g, (x[j] - m) * s, hs[l]);)
+		float g_mean = sum_lanes(gs) / (float)c, h_mean = sum_lanes(hs) / (float)c;
+		SIMD for (int j = 0; j < c; j++)
+			dx[j] += s * (dy[j] * w[j] - g_mean - (x[j] - m) * s * h_mean);
+	}
+}
+
+/* --- sums over rows ------------------------------------------------------------------ */
+
+/* Columns are summed STRIPE at a time, SPAN rows in float and those in double. */
+enum { STRIPE = 64, SPAN = 64 };
+
+static void layernorm_stripe(float *dw, float *db, const float *dy, const float *x, const float *mean,
+                             const float *rstd, int n, int c, int width)
+{
+	double wsum[STRIPE] = {0}, bsum[STRIPE] = {0};
+	for (int from = 0; from < n; from += SPAN) {
+		float ws[STRIPE] = {0}, bs[STRIPE] = {0};
+		int to = n - from < SPAN ? n : from + SPAN;
+		for (int r = from; r < to; r++, dy += c, x += c)
+			SIMD for (int j = 0; j < width; j++) {
+				ws[j] = muladd(dy[j], (x[j] - mean[r]) * rstd[r], ws[j]);
+				bs[j] += dy[j];
+			}
+		for (int j = 0; j < width; j++) {
+			wsum[j] += (double)ws[j];
+			bsum[j] += (double)bs[j];
+		}
+	}
+	for (int j = 0; j < width; j++) {
+		dw[j] += (float)wsum[j];
+		db[j] += (float)bsum[j];
+	}
+}
+
+static void layernorm_grad(float *dw, float *db, const float *dy, const float *x, const float *mean, const float *rstd,
+                           int n, int c, int from, int to)
+{
+	for (int j = from; j < to; j += STRIPE)
+		layernorm_stripe(dw + j, db + j, dy + j, x + j, mean, rstd, n, c, to - j < STRIPE ? to - j : STRIPE);
+}
+
+static void bias_stripe(float *db, const float *dy, int n, int c, int width)
+{
+	double sum[STRIPE] = {0};
+	for (int from = 0; from < n; from += SPAN) {
+		float s[STRIPE] = {0};
+		int to = n - from < SPAN ? n : from + SPAN;
+		for (int r = from; r < to; r++, dy += c)
+			SIMD for (int j = 0; j < width; j++)
+				s[j] += dy[j];
+		for (int j = 0; j < width; j++)
+			sum[j] += (double)s[j];
+	}
+	for (int j = 0; j < width; j++)
+		db[j] += (float)sum[j];
+}
+
+static void bias_grad(float *db, const float *dy, int n, int c, int from, int to)
+{
+	for (int j = from; j < to; j += STRIPE)
+		bias_stripe(db + j, dy + j, n, c, to - j < STRIPE ? to - j : STRIPE);
+}
+
+/* --- attention ------------------------------------------------------------------------ */
+
+static void turn(float *v, const float *cosine, const float *sine, int half, float dir)
+{
+	SIMD for (int i = 0; i < half; i++) {
+		float a = v[i], b = v[i + half], s = sine[i] * dir;
+		v[i] = a * cosine[i] - b * s;
+		v[i + half] = b * cosine[i] + a * s;
+	}
+}
+
+static void rotary(float *qkv, const float *cosine, const float *sine, int n, int heads, int hd, int dims, int dir)
+{
+	int half = dims / 2;
+	for (int r = 0; r < n; r++, cosine += half, sine += half)
+		for (int h = 0; h < heads; h++, qkv += 3 * (size_t)hd) {
+			turn(qkv, cosine, sine, half, (float)dir);
+			turn(qkv + hd, cosine, sine, half, (float)dir);
+		}
+}
+
+static void clear(float *s, int from, int to)
+{
+	for (int j = from; j < to; j++)
+		s[j] = 0;
+}
+
+static void softmax(float *s, int ld, float *lse, int m, int seen, int width, float a)
+{
+	for (int r = 0; r < m; r++, s += ld) {
+		int n = seen + r;
+		float max = a * largest(s, n), total = exp_sum(s, n, a, max);
+		scale(s, 1 / total, (size_t)n);
+		clear(s, n, width);
+		lse[r] = max + logf(total);
+	}
+}
+
+static void softmax_again(float *s, int ld, const float *lse, int m, int seen, int width, float a)
+{
+	for (int r = 0; r < m; r++, s += ld) {
+		SIMD for (int j = 0; j < seen + r; j++)
+			s[j] = exp1(muladd(s[j], a, -lse[r]));
+		clear(s, seen + r, width);
+	}
+}
+
+static void softmax_back(float *dp, const float *p, int ld, const float *d, int m, int seen, int width, float a)
+{
+	for (int r = 0; r < m; r++, dp += ld, p += ld) {
+		SIMD for (int j = 0; j < seen + r; j++)
+			dp[j] = p[j] * (dp[j] - d[r]) * a;
+		clear(dp, seen + r, width);
+	}
+}
+
+static void dots(float *d, const float *a, int lda, const float *b, int ldb, int m, int c)
+{
+	for (int r = 0; r < m; r++, a += lda, b += ldb)
+		d[r] = dot(a, b, c);
+}
+
+static void attend(float *out, const float *q, const float *k, const float *v, int ld, int n, int hd, float a, float *s)
+{
+	for (int j = 0; j < n; j++, k += ld)
+		s[j] = dot(q, k, hd);
+	float total = exp_sum(s, n, a, a * largest(s, n));
+	clear(out, 0, hd);
+	for (int j = 0; j < n; j++, v += ld) {
+		float p = s[j] / total;
+		SIMD for (int i = 0; i < hd; i++)
+			out[i] = muladd(p, v[i], out[i]);
+	}
+}
+
+/* --- both ends -------------------------------------------------------------------------- */
+
+static void embed(float *y, const float *table, const int32_t *ids, int n, int c)
+{
+	for (int r = 0; r < n; r++)
+		memcpy(y + (size_t)r * (size_t)c, table + (size_t)ids[r] * (size_t)c, (size_t)c * sizeof *y);
+}
+
+static void embed_back(float *dtable, const float *dy, const int32_t *ids, int n, int c, int from, int to)
+{
+	for (int r = 0; r < n; r++, dy += c) {
+		float *row = dtable + (size_t)ids[r] * (size_t)c;
+		SIMD for (int j = from; j < to; j++)
+			row[j] += dy[j];
+	}
+}
+
+/* A vocabulary is long: its sum is taken CHUNK at a time in float and those in double. */
+enum { CHUNK = 1024 };
+
+static double xent(float *x, int v, int label, float a)
+{
+	float max = largest(x, v), at = x[label];
+	double total = 0;
+	for (int from = 0; from < v; from += CHUNK)
+		total += (double)exp_sum(x + from, v - from < CHUNK ? v - from : CHUNK, 1, max);
+	if (a != 0) {
+		scale(x, (float)((double)a / total), (size_t)v);
+		x[label] -= a;
+	}
+	return log(total) + (double)max - (double)at;
+}
+
+/* --- the table ---------------------------------------------------------------------------- */
+
+extern const struct kernel JOIN(kernel_isa_, ISA);
+const struct kernel JOIN(kernel_isa_, ISA) = {
+	.name = TEXT(ISA),
+	.layernorm = layernorm,
+	.layernorm_again = layernorm_again,
+	.layernorm_back = layernorm_back,
+	.layernorm_grad = layernorm_grad,
+	.act = act,
+	.act_back = act_back,
+	.rotary = rotary,
+	.softmax = softmax,
+	.softmax_again = softmax_again,
+	.softmax_back = softmax_back,
+	.dots = dots,
+	.attend = attend,
+	.add = add,
+	.scale = scale,
+	.add_bias = add_bias,
+	.bias_grad = bias_grad,
+	.embed = embed,
+	.embed_back = embed_back,
+	.xent = xent,
+	.exp = exp_all,
+	.tanh = tanh_all,
+	.erf = erf_all,
+};
+#endif
