@@ -2,6 +2,7 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "io/json.h"
+#include "text/bytechar.h"
 #include "text/pretok.h"
 #include "text/unicode.h"
 
@@ -91,18 +92,16 @@ struct list {
 struct pair {
 	uint64_t key; /* left id << 32 | right id */
 	int64_t count;
-	struct list where; /* words it came to be in since it was last queued */
-	uint32_t merge;    /* its place among the merges, or NONE */
+	struct list where; /* words it came up in; some may have lost it since */
 };
 
-/* A pair that waits to be joined, with the count it had then and the words to
- * look in. A pair can wait more than once: an id that is not new (two ways to
- * one token) can bring it up again, for other words. */
+/* A pair that waits to be joined. It comes up in one step, in every word that ever
+ * has it, and so is queued once: each token is made in one way and by one merge
+ * (inside a token's bounds all its occurrences go the same way). */
 struct queued {
-	int64_t count;
+	int64_t count; /* when it was last looked at: never too low */
 	uint64_t key;
 	uint32_t pair;
-	struct list where;
 };
 
 struct bpetrain {
@@ -121,11 +120,10 @@ struct bpetrain {
 	struct pair *pair;
 	uint32_t npair, pair_cap;
 	uint32_t *slot, slots; /* pairs by key, as in struct strings */
-	struct list fresh;     /* pairs with something in `where` */
+	struct list fresh;     /* pairs that came up in this step */
 	struct queued *heap;   /* the next to be joined on top */
 	uint32_t nheap, heap_cap;
-	struct list merge; /* pairs in order; NONE where the same pair came again later */
-	uint32_t merges;
+	struct list merge; /* the pairs joined so far */
 };
 
 static int list_add(struct list *l, uint32_t x)
@@ -186,7 +184,7 @@ static uint32_t pair_put(struct bpetrain *t, uint32_t left, uint32_t right)
 			return t->slot[h] - 1;
 	if (t->npair == t->pair_cap && grow(&t->pair, &t->pair_cap, sizeof *t->pair))
 		return NONE;
-	t->pair[t->npair] = (struct pair){.key = key, .merge = NONE};
+	t->pair[t->npair] = (struct pair){.key = key};
 	t->slot[h] = ++t->npair;
 	return t->npair - 1;
 }
@@ -237,17 +235,14 @@ static int heap_add(struct bpetrain *t, const struct queued *x)
 	return 0;
 }
 
-/* Queues every fresh pair, its list of words going with it. */
 static int queue_fresh(struct bpetrain *t)
 {
 	for (uint32_t i = 0; i < t->fresh.n; i++) {
 		struct pair *p = &t->pair[t->fresh.v[i]];
-		struct queued q = {p->count, p->key, t->fresh.v[i], p->where};
-		p->where = (struct list){0};
-		if (q.count > 0 && heap_add(t, &q) == 0)
-			continue;
-		list_release(&q.where);
-		if (q.count > 0)
+		struct queued q = {p->count, p->key, t->fresh.v[i]};
+		if (q.count <= 0)
+			list_release(&p->where);
+		else if (heap_add(t, &q))
 			return -1;
 	}
 	t->fresh.n = 0;
@@ -256,32 +251,18 @@ static int queue_fresh(struct bpetrain *t)
 
 /* --- opening and feeding --------------------------------------------------------------------- */
 
-/* GPT-2's table: the bytes that print in Latin-1 stand for themselves, the others
- * for U+0100 and on, in order. */
-static uint32_t byte_char(int byte)
-{
-	uint32_t next = 256;
-	for (int b = 0; b < 256; b++) {
-		bool prints = (b >= 33 && b <= 126) || (b >= 161 && b != 173);
-		if (b == byte)
-			return prints ? (uint32_t)b : next;
-		next += !prints;
-	}
-	return 0;
-}
-
 /* The bytes in order of their characters. One may be in already, as a special token. */
 static int put_bytes(struct bpetrain *t)
 {
-	for (uint32_t cp = 33; cp < 256 + 68; cp++)
-		for (int b = 0; b < 256; b++) {
-			char text[4];
-			if (byte_char(b) != cp)
-				continue;
-			t->byte_id[b] = strings_put(&t->tokens, text, (size_t)utf8_encode(cp, text));
-			if (t->byte_id[b] == NONE)
-				return -1;
-		}
+	for (uint32_t cp = 0; cp < BYTECHAR_END; cp++) {
+		int byte = bytechar_byte(cp);
+		char text[4];
+		if (byte < 0)
+			continue;
+		t->byte_id[byte] = strings_put(&t->tokens, text, (size_t)utf8_encode(cp, text));
+		if (t->byte_id[byte] == NONE)
+			return -1;
+	}
 	return 0;
 }
 
@@ -404,27 +385,17 @@ static uint32_t joined_token(struct bpetrain *t, uint32_t left, uint32_t right)
 	return id;
 }
 
-static int note_merge(struct bpetrain *t, uint32_t pair)
+static int join(struct bpetrain *t, uint32_t pair)
 {
-	struct pair *p = &t->pair[pair];
-	if (p->merge == NONE)
-		t->merges++;
-	else
-		t->merge.v[p->merge] = NONE;
-	p->merge = t->merge.n;
-	return list_add(&t->merge, pair);
-}
-
-static int join(struct bpetrain *t, const struct queued *q)
-{
-	uint32_t left = (uint32_t)(q->key >> 32), right = (uint32_t)q->key;
+	uint32_t left = (uint32_t)(t->pair[pair].key >> 32), right = (uint32_t)t->pair[pair].key;
 	uint32_t joined = joined_token(t, left, right);
-	if (joined == NONE || note_merge(t, q->pair))
-		return -1;
-	for (uint32_t i = 0; i < q->where.n; i++)
-		if (join_word(t, q->where.v[i], left, right, joined))
-			return -1;
-	return queue_fresh(t);
+	struct list where = t->pair[pair].where;
+	t->pair[pair].where = (struct list){0};
+	int rc = joined == NONE || list_add(&t->merge, pair) ? -1 : 0;
+	for (uint32_t i = 0; i < where.n && rc == 0; i++)
+		rc = join_word(t, where.v[i], left, right, joined);
+	list_release(&where);
+	return rc ? rc : queue_fresh(t);
 }
 
 int bpetrain_step(struct bpetrain *t, struct err *e)
@@ -442,14 +413,12 @@ int bpetrain_step(struct bpetrain *t, struct err *e)
 		}
 		if (count < 1 || (uint64_t)count < t->min_frequency)
 			return 0;
-		struct queued q = *top;
+		uint32_t pair = top->pair;
 		if (--t->nheap) {
 			t->heap[0] = t->heap[t->nheap];
 			heap_down(t->heap, t->nheap, 0);
 		}
-		int rc = join(t, &q);
-		list_release(&q.where);
-		return rc ? err_mem(e) : 1;
+		return join(t, pair) ? err_mem(e) : 1;
 	}
 	return 0;
 }
@@ -461,7 +430,7 @@ uint32_t bpetrain_vocab(const struct bpetrain *t)
 
 uint32_t bpetrain_merges(const struct bpetrain *t)
 {
-	return t->merges;
+	return t->merge.n;
 }
 
 uint32_t bpetrain_words(const struct bpetrain *t)
@@ -475,8 +444,6 @@ void bpetrain_close(struct bpetrain *t)
 		return;
 	for (uint32_t i = 0; i < t->npair; i++)
 		free(t->pair[i].where.v);
-	for (uint32_t i = 0; i < t->nheap; i++)
-		free(t->heap[i].where.v);
 	strings_release(&t->words);
 	strings_release(&t->tokens);
 	buf_release(&t->nfc);
@@ -533,20 +500,16 @@ static int put_merges(const struct bpetrain *t, struct buf *out)
 {
 	int rc = buf_adds(out, "    \"merges\": [");
 	struct buf text = {0};
-	const char *comma = "";
 	for (uint32_t i = 0; i < t->merge.n && rc == 0; i++) {
-		if (t->merge.v[i] == NONE)
-			continue;
 		uint64_t key = t->pair[t->merge.v[i]].key;
 		const struct string *a = &t->tokens.v[key >> 32], *b = &t->tokens.v[(uint32_t)key];
 		buf_reset(&text);
 		rc = buf_add(&text, t->tokens.bytes.p + a->off, a->n) || buf_addc(&text, ' ') ||
-		     buf_add(&text, t->tokens.bytes.p + b->off, b->n) || buf_printf(out, "%s\n      ", comma) ||
+		     buf_add(&text, t->tokens.bytes.p + b->off, b->n) || buf_printf(out, "%s\n      ", i ? "," : "") ||
 		     json_quote(out, text.p, text.n);
-		comma = ",";
 	}
 	buf_release(&text);
-	return rc || buf_adds(out, *comma ? "\n    ]\n" : "]\n");
+	return rc || buf_adds(out, t->merge.n ? "\n    ]\n" : "]\n");
 }
 
 int bpetrain_write(const struct bpetrain *t, struct buf *out, struct err *e)

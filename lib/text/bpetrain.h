@@ -17,8 +17,8 @@
  * weighted by the words' counts and overlaps included; of equals the smaller left
  * id, then the smaller right id; and joins it in every word, left to right. It
  * ends when the vocabulary is full, no pair is left, or the largest count is
- * under min_frequency. A merge whose token is in the vocabulary already takes
- * that token's id. The result is the one of HF for every input.
+ * under min_frequency. A merge that makes what a special token spells takes that
+ * token's id. The result is HF's, merge for merge.
  *
  * Memory: the distinct words, their ids, and the pairs with where they occur;
  * not the text. */
@@ -47,7 +47,7 @@ int bpetrain_feed(struct bpetrain *t, const char *text, size_t n, struct err *e)
 /* 1: one more merge, 0: done, -1: error. */
 int bpetrain_step(struct bpetrain *t, struct err *e);
 uint32_t bpetrain_vocab(const struct bpetrain *t);  /* tokens so far */
-uint32_t bpetrain_merges(const struct bpetrain *t); /* merges so far, each pair once */
+uint32_t bpetrain_merges(const struct bpetrain *t); /* merges so far */
 uint32_t bpetrain_words(const struct bpetrain *t);  /* distinct words fed */
 /* Appends the tokenizer.json: loads in HF tokenizers of any version, and in bpe.h. */
 int bpetrain_write(const struct bpetrain *t, struct buf *out, struct err *e);
