@@ -96,6 +96,11 @@ int record_at(const struct record_in *r, struct err *e)
 	return err_prefix(e, "%s: record %llu: ", in_name(r->in), (unsigned long long)r->count);
 }
 
+const struct buf *record_line(const struct record_in *r)
+{
+	return r->form == RECORD_SHARD ? NULL : &r->lines.text;
+}
+
 void record_close(struct record_in *r)
 {
 	if (!r)

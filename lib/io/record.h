@@ -16,6 +16,7 @@
 #define IO_RECORD_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "io/json.h"
 #include "io/out.h"
@@ -52,6 +53,8 @@ int record_next(struct record_in *in, struct record *r, struct err *e);
 struct arena *record_arena(struct record_in *in); /* lives as long as the present record */
 /* Puts "FILE:LINE: " (JSON lines) or "FILE: record N: " before e's message; returns -1. */
 int record_at(const struct record_in *in, struct err *e);
+/* The present JSON line as it was read, without its newline; NULL from a shard. */
+const struct buf *record_line(const struct record_in *in);
 void record_close(struct record_in *in);
 
 /* head is only looked at for RECORD_SHARD; RECORD_NONE writes an empty file. */
