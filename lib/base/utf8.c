@@ -56,3 +56,36 @@ int utf8_encode(uint32_t cp, char *out)
 	out[0] = (char)((0xF00u >> len & 0xFF) | cp);
 	return len;
 }
+
+/* Bytes at s, n > 0, which is ill-formed, that begin some well-formed sequence; at least 1. */
+static size_t bad_part(const char *s, size_t n)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	size_t len = u[0] >= 0xC2 && u[0] <= 0xDF ? 2 : (u[0] & 0xF0) == 0xE0 ? 3 : u[0] >= 0xF0 && u[0] <= 0xF4 ? 4 : 1;
+	unsigned lo = u[0] == 0xE0 ? 0xA0 : u[0] == 0xF0 ? 0x90 : 0x80;
+	unsigned hi = u[0] == 0xED ? 0x9F : u[0] == 0xF4 ? 0x8F : 0xBF;
+	size_t i = 1;
+	for (; i < len && i < n && u[i] >= lo && u[i] <= hi; i++) {
+		lo = 0x80;
+		hi = 0xBF;
+	}
+	return i;
+}
+
+int utf8_replace(struct buf *b, const char *s, size_t n)
+{
+	for (;;) {
+		size_t good = utf8_valid(s, n);
+		if (buf_add(b, s, good))
+			return -1;
+		s += good;
+		n -= good;
+		if (n == 0)
+			return 0;
+		if (buf_add(b, "\xEF\xBF\xBD", 3))
+			return -1;
+		size_t bad = bad_part(s, n);
+		s += bad;
+		n -= bad;
+	}
+}

@@ -3,6 +3,8 @@
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
+#include "base/buf.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,5 +14,8 @@ size_t utf8_valid(const char *s, size_t n);
 int utf8_decode(const char *s, size_t n, uint32_t *cp);
 /* Writes 1 to 4 bytes to out; returns how many. cp must be a scalar value. */
 int utf8_encode(uint32_t cp, char *out);
+/* Appends s[0..n) to b with U+FFFD for each maximal part of an ill-formed sequence
+ * (The Unicode Standard 3.9, "best practice", as Rust's and Python's decoders). 0 or -1. */
+int utf8_replace(struct buf *b, const char *s, size_t n);
 
 #endif

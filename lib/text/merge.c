@@ -1,0 +1,217 @@
+#include "text/merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHORT = 40 };                        /* bytes of a word up to which scanning beats the heap */
+enum { KEEP = 64 * 1024 };                  /* symbols of scratch that are kept from word to word */
+static const uint32_t NONE = UINT32_MAX;    /* the rank of no merge, the place of no symbol */
+
+/* --- the table of pairs ---------------------------------------------------------- */
+
+static size_t home(const struct merge *m, uint64_t pair)
+{
+	return (size_t)(pair * UINT64_C(0x9E3779B97F4A7C15) >> m->shift);
+}
+
+static size_t slots(const struct merge *m)
+{
+	return (size_t)1 << (64 - m->shift);
+}
+
+static struct merge_slot *slot_of(const struct merge *m, int32_t a, int32_t b)
+{
+	uint64_t pair = (uint64_t)(uint32_t)a << 32 | (uint32_t)b;
+	size_t i = home(m, pair), mask = slots(m) - 1;
+	while (m->slot[i].pair != pair && m->slot[i].pair != UINT64_MAX)
+		i = (i + 1) & mask;
+	return &m->slot[i];
+}
+
+/* The rank of an empty slot is NONE. */
+static uint32_t rank_of(const struct merge *m, int32_t a, int32_t b)
+{
+	return slot_of(m, a, b)->rank;
+}
+
+int merge_init(struct merge *m, const struct vocab *v, struct err *e)
+{
+	*m = (struct merge){.v = v, .shift = 60};
+	while (slots(m) < v->nmerge * 2)
+		m->shift--;
+	m->slot = malloc(slots(m) * sizeof *m->slot);
+	if (!m->slot)
+		return err_mem(e);
+	memset(m->slot, 0xFF, slots(m) * sizeof *m->slot);
+	/* a pair listed twice has its last place, as in HF */
+	for (size_t i = 0; i < v->nmerge; i++) {
+		const struct vocab_merge *x = &v->merge[i];
+		*slot_of(m, x->a, x->b) = (struct merge_slot){
+			.pair = (uint64_t)(uint32_t)x->a << 32 | (uint32_t)x->b, .rank = (uint32_t)i, .id = x->id};
+	}
+	return 0;
+}
+
+void merge_release(struct merge *m)
+{
+	free(m->slot);
+	free(m->sym);
+	free(m->heap);
+	*m = (struct merge){0};
+}
+
+/* --- short words ------------------------------------------------------------------ */
+
+static size_t merge_short(const struct merge *m, const unsigned char *s, size_t n, int32_t *id)
+{
+	uint32_t rank[SHORT]; /* of id[i] with id[i + 1] */
+	for (size_t i = 0; i < n; i++)
+		id[i] = m->v->byte[s[i]];
+	for (size_t i = 0; i + 1 < n; i++)
+		rank[i] = rank_of(m, id[i], id[i + 1]);
+	for (;;) {
+		size_t at = 0;
+		uint32_t best = NONE;
+		for (size_t i = 0; i + 1 < n; i++)
+			if (rank[i] < best)
+				best = rank[at = i];
+		if (best == NONE)
+			return n;
+		id[at] = m->v->merge[best].id;
+		n--;
+		for (size_t i = at + 1; i < n; i++) {
+			id[i] = id[i + 1];
+			rank[i - 1] = rank[i];
+		}
+		if (at > 0)
+			rank[at - 1] = rank_of(m, id[at - 1], id[at]);
+		if (at + 1 < n)
+			rank[at] = rank_of(m, id[at], id[at + 1]);
+	}
+}
+
+/* --- long words --------------------------------------------------------------------- */
+
+struct merge_symbol {
+	int32_t id;
+	uint32_t prev, next; /* NONE at the ends */
+	uint32_t rank;       /* of this with the next; NONE too when joined to the one before */
+};
+
+/* A heap of four children a node: rank << 32 | place of the left symbol, smallest first. */
+static void sift_down(uint64_t *heap, size_t n, size_t i)
+{
+	uint64_t x = heap[i];
+	for (;;) {
+		size_t child = 4 * i + 1, end = child + 4 < n ? child + 4 : n, least = child;
+		if (child >= n)
+			break;
+		for (size_t c = child + 1; c < end; c++)
+			if (heap[c] < heap[least])
+				least = c;
+		if (heap[least] >= x)
+			break;
+		heap[i] = heap[least];
+		i = least;
+	}
+	heap[i] = x;
+}
+
+static void sift_up(uint64_t *heap, size_t i, uint64_t x)
+{
+	for (; i > 0 && heap[(i - 1) / 4] > x; i = (i - 1) / 4)
+		heap[i] = heap[(i - 1) / 4];
+	heap[i] = x;
+}
+
+/* The pair that begins at symbol i has changed: its new rank, and a place in the heap. */
+static size_t renew(struct merge *m, size_t nheap, uint32_t i)
+{
+	struct merge_symbol *s = &m->sym[i];
+	s->rank = s->next == NONE ? NONE : rank_of(m, s->id, m->sym[s->next].id);
+	if (s->rank != NONE) {
+		sift_up(m->heap, nheap, (uint64_t)s->rank << 32 | i);
+		nheap++;
+	}
+	return nheap;
+}
+
+/* Every merge takes one entry off the heap and puts at most two on it: 2n is room enough. */
+static int room(struct merge *m, size_t n)
+{
+	if (n <= m->cap)
+		return 0;
+	free(m->sym);
+	free(m->heap);
+	m->cap = 0;
+	m->sym = malloc(n * sizeof *m->sym);
+	m->heap = malloc(2 * n * sizeof *m->heap);
+	if (!m->sym || !m->heap)
+		return -1;
+	m->cap = n;
+	return 0;
+}
+
+static size_t fill(struct merge *m, const unsigned char *s, size_t n)
+{
+	size_t nheap = 0;
+	for (size_t i = 0; i < n; i++) {
+		m->sym[i].id = m->v->byte[s[i]];
+		m->sym[i].prev = i > 0 ? (uint32_t)i - 1 : NONE;
+		m->sym[i].next = i + 1 < n ? (uint32_t)i + 1 : NONE;
+	}
+	for (size_t i = 0; i < n; i++) {
+		uint32_t rank = i + 1 < n ? rank_of(m, m->sym[i].id, m->sym[i + 1].id) : NONE;
+		m->sym[i].rank = rank;
+		if (rank != NONE)
+			m->heap[nheap++] = (uint64_t)rank << 32 | i;
+	}
+	for (size_t i = nheap / 4 + 1; i-- > 0;)
+		if (i < nheap)
+			sift_down(m->heap, nheap, i);
+	return nheap;
+}
+
+static int merge_long(struct merge *m, const unsigned char *s, size_t n, int32_t *ids, size_t *count)
+{
+	if (room(m, n))
+		return -1;
+	size_t nheap = fill(m, s, n), k = 0;
+	while (nheap) {
+		uint32_t rank = (uint32_t)(m->heap[0] >> 32), at = (uint32_t)m->heap[0];
+		m->heap[0] = m->heap[--nheap];
+		if (nheap)
+			sift_down(m->heap, nheap, 0);
+		struct merge_symbol *left = &m->sym[at];
+		if (left->rank != rank) /* one of the two has been joined to another since */
+			continue;
+		struct merge_symbol *right = &m->sym[left->next];
+		left->id = m->v->merge[rank].id;
+		left->next = right->next;
+		right->rank = NONE;
+		if (left->next != NONE)
+			m->sym[left->next].prev = at;
+		nheap = renew(m, nheap, at);
+		if (left->prev != NONE)
+			nheap = renew(m, nheap, left->prev);
+	}
+	for (uint32_t i = 0; i != NONE; i = m->sym[i].next)
+		ids[k++] = m->sym[i].id;
+	*count = k;
+	if (m->cap > KEEP) {
+		free(m->sym);
+		free(m->heap);
+		m->sym = NULL;
+		m->heap = NULL;
+		m->cap = 0;
+	}
+	return 0;
+}
+
+int merge_word(struct merge *m, const char *s, size_t n, int32_t *ids, size_t *count)
+{
+	if (n > SHORT)
+		return merge_long(m, (const unsigned char *)s, n, ids, count);
+	*count = merge_short(m, (const unsigned char *)s, n, ids);
+	return 0;
+}
