@@ -1,0 +1,76 @@
+"""peer.py - the other side of tests/bench/run: HF tokenizers, PyTorch and transformers.
+
+    peer.py encode TOKENIZER TEXT           seconds to encode every line, loading not counted
+    peer.py train MODEL TOKENS.jsonl STEPS  seconds a step of 4 records: forward, backward, clip, AdamW
+    peer.py generate MODEL N                seconds for N greedy tokens behind a short prompt
+
+Prints one number. Threads as OMP_NUM_THREADS says. Ran under tokenizers 0.23.3,
+torch 2.15.0, transformers 5.24.0."""
+import json
+import os
+import sys
+import time
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("RAYON_NUM_THREADS", "1")
+
+
+def encode(tokenizer, text):
+    from tokenizers import Tokenizer
+
+    tok = Tokenizer.from_file(tokenizer)
+    lines = open(text, encoding="utf-8").read().splitlines()
+    start = time.perf_counter()
+    n = 0
+    for at in range(0, len(lines), 1000):
+        n += sum(len(e.ids) for e in tok.encode_batch(lines[at : at + 1000], add_special_tokens=False))
+    return time.perf_counter() - start
+
+
+def load(path):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+
+
+def train(path, tokens, steps):
+    import torch
+
+    model = load(path)
+    model.train()
+    optim = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    rows = [json.loads(line)["input_ids"] for line in open(tokens, encoding="utf-8")]
+    rows = [r for r in rows if len(r) > 1]
+    start = None
+    for step in range(int(steps) + 1):
+        if step == 1:
+            start = time.perf_counter()
+        batch = rows[4 * step : 4 * step + 4]
+        width = max(map(len, batch))
+        ids = torch.tensor([r + [0] * (width - len(r)) for r in batch])
+        mask = torch.tensor([[1] * len(r) + [0] * (width - len(r)) for r in batch])
+        labels = ids.masked_fill(mask == 0, -100)
+        model(input_ids=ids, attention_mask=mask, labels=labels).loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optim.step()
+        optim.zero_grad()
+    return (time.perf_counter() - start) / int(steps)
+
+
+def generate(path, count):
+    import torch
+
+    model = load(path)
+    model.eval()
+    ids = torch.arange(100, 116).unsqueeze(0)
+    with torch.no_grad():
+        run = lambda n: model.generate(ids, do_sample=False, min_new_tokens=n, max_new_tokens=n, pad_token_id=0)
+        run(4)
+        start = time.perf_counter()
+        run(int(count))
+    return time.perf_counter() - start
+
+
+print({"encode": encode, "train": train, "generate": generate}[sys.argv[1]](*sys.argv[2:]))
