@@ -8,9 +8,9 @@
 struct product {
 	CBLAS_TRANSPOSE ta, tb;
 	float *c;
-	const float *a, *b;
+	const float *a, *b, *bias;
 	int rows, cols, k, lda, ldb, ldc;
-	float beta;
+	bool add;
 	int down, across; /* of the grid */
 };
 
@@ -27,6 +27,14 @@ static int cut(int n, int parts, int i)
 	return (int)((long long)n * i / parts) / 16 * 16;
 }
 
+/* With a bias c begins as the bias, or has it added, and the product is added to that. */
+static void begin_block(const struct product *p, float *c, const float *bias, int rows, int cols)
+{
+	for (int i = 0; i < rows; i++, c += p->ldc)
+		for (int j = 0; j < cols; j++)
+			c[j] = p->add ? c[j] + bias[j] : bias[j];
+}
+
 static void block(void *arg, int i)
 {
 	const struct product *p = arg;
@@ -35,8 +43,12 @@ static void block(void *arg, int i)
 	const float *a = p->a + (p->ta == CblasTrans ? (size_t)r0 : (size_t)r0 * (size_t)p->lda);
 	const float *b = p->b + (p->tb == CblasTrans ? (size_t)c0 * (size_t)p->ldb : (size_t)c0);
 	float *c = p->c + (size_t)r0 * (size_t)p->ldc + c0;
-	if (r1 > r0 && c1 > c0)
-		cblas_sgemm(CblasRowMajor, p->ta, p->tb, r1 - r0, c1 - c0, p->k, 1, a, p->lda, b, p->ldb, p->beta, c, p->ldc);
+	if (r1 == r0 || c1 == c0)
+		return;
+	if (p->bias)
+		begin_block(p, c, p->bias + c0, r1 - r0, c1 - c0);
+	cblas_sgemm(CblasRowMajor, p->ta, p->tb, r1 - r0, c1 - c0, p->k, 1, a, p->lda, b, p->ldb, p->add || p->bias ? 1 : 0,
+	            c, p->ldc);
 }
 
 /* A block reads its rows of a and its columns of b: of the grids with one block
@@ -63,20 +75,18 @@ static void one_row(void *arg, int i)
 {
 	const struct product *p = arg;
 	int c0 = cut(p->cols, p->across, i), c1 = cut(p->cols, p->across, i + 1);
-	if (c1 > c0)
-		cblas_sgemv(CblasRowMajor, CblasNoTrans, c1 - c0, p->k, 1, p->b + (size_t)c0 * (size_t)p->ldb, p->ldb, p->a, 1,
-		            p->beta, p->c + c0, 1);
+	if (c1 == c0)
+		return;
+	if (p->bias)
+		begin_block(p, p->c + c0, p->bias + c0, 1, c1 - c0);
+	cblas_sgemv(CblasRowMajor, CblasNoTrans, c1 - c0, p->k, 1, p->b + (size_t)c0 * (size_t)p->ldb, p->ldb, p->a, 1,
+	            p->add || p->bias ? 1 : 0, p->c + c0, 1);
 }
 
 void mat_forward(struct pool *pool, float *y, const float *x, const float *w, const float *bias, int n, int out, int in,
                  bool add)
 {
-	struct product p = {CblasNoTrans, CblasTrans, y, x, w, n, out, in, in, in, out, add || bias ? 1 : 0, 1, 1};
-	for (int i = 0; i < n && bias; i++) {
-		float *row = y + (size_t)i * (size_t)out;
-		for (int j = 0; j < out; j++)
-			row[j] = add ? row[j] + bias[j] : bias[j];
-	}
+	struct product p = {CblasNoTrans, CblasTrans, y, x, w, bias, n, out, in, in, in, out, add, 1, 1};
 	if (n == 1) {
 		p.across = pool_threads(pool);
 		pool_run(pool, p.across, one_row, &p);
@@ -87,14 +97,14 @@ void mat_forward(struct pool *pool, float *y, const float *x, const float *w, co
 
 void mat_back(struct pool *pool, float *dx, const float *dy, const float *w, int n, int out, int in, bool add)
 {
-	struct product p = {CblasNoTrans, CblasNoTrans, dx, dy, w, n, in, out, out, in, in, add ? 1 : 0, 1, 1};
+	struct product p = {CblasNoTrans, CblasNoTrans, dx, dy, w, NULL, n, in, out, out, in, in, add, 1, 1};
 	if (n > 0)
 		share(pool, &p);
 }
 
 void mat_grad(struct pool *pool, float *dw, const float *dy, const float *x, int n, int out, int in)
 {
-	struct product p = {CblasTrans, CblasNoTrans, dw, dy, x, out, in, n, out, in, in, 1, 1, 1};
+	struct product p = {CblasTrans, CblasNoTrans, dw, dy, x, NULL, out, in, n, out, in, in, true, 1, 1};
 	if (n > 0)
 		share(pool, &p);
 }

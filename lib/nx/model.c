@@ -1,8 +1,18 @@
 #include "nx/model.h"
 
+#include "base/pool.h"
+#include "nx/attention.h"
+#include "nx/kernel.h"
+#include "nx/layer.h"
+#include "nx/losshead.h"
+#include "nx/mat.h"
 #include "nx/modelfile.h"
+#include "nx/span.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 /* --- weights ------------------------------------------------------------------- */
 
@@ -51,4 +61,308 @@ void model_release(struct model *m)
 	params_release(&m->lay);
 	free(m->w);
 	m->w = NULL;
+}
+
+/* --- work: threads and activations ---------------------------------------------- */
+
+struct work {
+	struct pool *pool;
+	const struct kernel *kr;
+	struct config c;
+	struct attention_angles angles;
+	float *mem; /* everything below that is float, laid out anew for every call */
+	size_t have;
+	int *pos; /* for each row, and in the same block: */
+	int32_t *rows, *label;
+	double *nll;
+	int nrows;
+
+	struct layer_keep *keep; /* one a layer, or one for all where there is no way back */
+	struct layer_env env;
+	float *x;          /* (n, C) what the last layer gives */
+	float *mean, *rstd; /* n of the final LayerNorm */
+	float *dx;         /* (n, C) */
+	float *logits;     /* losshead's scratch */
+};
+
+struct work *model_work(const struct model *m, int threads, struct err *e)
+{
+	struct work *ws = calloc(1, sizeof *ws);
+	if (ws) {
+		ws->c = m->cfg;
+		ws->kr = kernel_best();
+		ws->keep = calloc((size_t)m->cfg.layers, sizeof *ws->keep);
+		ws->pool = pool_open(threads);
+		mat_setup();
+		if (ws->keep && ws->pool)
+			return ws;
+	}
+	model_work_close(ws);
+	err_mem(e);
+	return NULL;
+}
+
+void model_work_close(struct work *ws)
+{
+	if (!ws)
+		return;
+	pool_close(ws->pool);
+	attention_angles_release(&ws->angles);
+	free(ws->keep);
+	free(ws->mem);
+	free(ws->nll);
+	free(ws);
+}
+
+/* The next `n` floats of mem, on a cache line of their own; before there is memory
+ * (base NULL) only the size is counted. */
+static float *take(float *base, size_t *used, size_t n)
+{
+	float *p = base ? base + *used : NULL;
+	*used += (n + 15) / 16 * 16;
+	return p;
+}
+
+static void lay_out_keep(struct layer_keep *k, const struct config *c, size_t n, float *base, size_t *used)
+{
+	k->x = take(base, used, n * c->hidden);
+	k->mid = c->parallel ? NULL : take(base, used, n * c->hidden);
+	k->mean1 = take(base, used, n);
+	k->rstd1 = take(base, used, n);
+	k->mean2 = take(base, used, n);
+	k->rstd2 = take(base, used, n);
+	k->qkv = take(base, used, n * 3 * c->hidden);
+	k->att = take(base, used, n * c->hidden);
+	k->lse = take(base, used, n * c->heads);
+	k->up = take(base, used, n * c->ffn);
+}
+
+/* Places everything for n rows, the longest sequence having `longest`; returns the floats it takes. */
+static size_t lay_out(struct work *ws, size_t n, int longest, bool back, bool head, float *base)
+{
+	const struct config *c = &ws->c;
+	struct layer_env *v = &ws->env;
+	size_t used = 0, wide = c->ffn > 3 * c->hidden || !back ? c->ffn : 3 * c->hidden;
+	for (int l = 0; l < (back ? c->layers : 1); l++)
+		lay_out_keep(&ws->keep[l], c, n, base, &used);
+	ws->x = take(base, &used, n * c->hidden);
+	ws->mean = take(base, &used, n);
+	ws->rstd = take(base, &used, n);
+	v->h = take(base, &used, n * c->hidden);
+	v->wide = take(base, &used, n * wide);
+	v->strip = (attention_scratch(longest) + 15) / 16 * 16;
+	v->strips = take(base, &used, v->strip * (size_t)pool_threads(ws->pool));
+	if (back) {
+		v->dh = take(base, &used, n * c->hidden);
+		v->datt = take(base, &used, n * c->hidden);
+		v->wide2 = take(base, &used, n * c->ffn);
+		ws->dx = take(base, &used, n * c->hidden);
+	}
+	if (head)
+		ws->logits = take(base, &used, losshead_scratch(c->vocab, c->hidden));
+	return used;
+}
+
+static int room_for_floats(struct work *ws, size_t n, struct err *e)
+{
+	const size_t huge = (size_t)2 << 20;
+	size_t bytes = (n * sizeof(float) + huge - 1) / huge * huge;
+	if (n <= ws->have)
+		return 0;
+	free(ws->mem);
+	ws->have = 0;
+	ws->mem = aligned_alloc(huge, bytes);
+	if (!ws->mem)
+		return err_mem(e);
+	madvise(ws->mem, bytes, MADV_HUGEPAGE); /* where it cannot be followed nothing is lost */
+	ws->have = bytes / sizeof(float);
+	return 0;
+}
+
+static int room_for_rows(struct work *ws, int n, struct err *e)
+{
+	if (n <= ws->nrows)
+		return 0;
+	free(ws->nll);
+	ws->nrows = 0;
+	ws->nll = malloc((size_t)n * (sizeof(double) + sizeof(int) + 2 * sizeof(int32_t)));
+	if (!ws->nll)
+		return err_mem(e);
+	ws->rows = (int32_t *)(ws->nll + n);
+	ws->label = ws->rows + n;
+	ws->pos = ws->label + n;
+	ws->nrows = n;
+	return 0;
+}
+
+/* Checks the ids and makes room; env is ready afterwards. */
+static int prepare(struct work *ws, const struct batch *b, bool back, bool head, struct err *e)
+{
+	int n = b->start[b->nseq], longest = 0;
+	for (int i = 0; i < n; i++)
+		if (b->ids[i] < 0 || b->ids[i] >= ws->c.vocab)
+			return err_data(e, "token %d is not in the model's vocabulary of %d", b->ids[i], ws->c.vocab);
+	for (int s = 0; s < b->nseq; s++)
+		if (b->start[s + 1] - b->start[s] > longest)
+			longest = b->start[s + 1] - b->start[s];
+	if (attention_angles_upto(&ws->angles, &ws->c, longest, e) || room_for_rows(ws, n, e) ||
+	    room_for_floats(ws, lay_out(ws, (size_t)n, longest, back, head, NULL), e))
+		return -1;
+	lay_out(ws, (size_t)n, longest, back, head, ws->mem);
+	for (int s = 0; s < b->nseq; s++)
+		for (int i = b->start[s]; i < b->start[s + 1]; i++)
+			ws->pos[i] = i - b->start[s];
+	ws->env.kr = ws->kr;
+	ws->env.pool = ws->pool;
+	ws->env.c = &ws->c;
+	ws->env.n = n;
+	ws->env.nseq = b->nseq;
+	ws->env.start = b->start;
+	ws->env.pos = ws->pos;
+	ws->env.angles = &ws->angles;
+	return 0;
+}
+
+/* --- forward and backward -------------------------------------------------------- */
+
+/* What the pieces shared over the pool look at. */
+struct pass {
+	const struct model *m;
+	struct work *ws;
+	const struct batch *b;
+	float *g;
+};
+
+static void embed_rows(void *arg, int from, int to)
+{
+	const struct pass *p = arg;
+	int c = p->m->cfg.hidden;
+	p->ws->kr->embed(p->ws->keep[0].x + (size_t)from * (size_t)c, p->m->w + p->m->lay.embed, p->b->ids + from, to - from,
+	                 c);
+}
+
+static void final_norm_rows(void *arg, int from, int to)
+{
+	const struct pass *p = arg;
+	int c = p->m->cfg.hidden;
+	size_t off = (size_t)from * (size_t)c;
+	p->ws->kr->layernorm(p->ws->env.h + off, p->ws->mean + from, p->ws->rstd + from, p->ws->x + off,
+	                     p->m->w + p->m->lay.lnf_w, p->m->w + p->m->lay.lnf_b, to - from, c, (float)p->m->cfg.ln_eps);
+}
+
+/* From ids to env.h, the final LayerNorm's output. */
+static void forward(struct pass *p, bool back)
+{
+	const struct model *m = p->m;
+	struct work *ws = p->ws;
+	span_run(ws->pool, ws->env.n, 1, embed_rows, p);
+	for (int l = 0; l < m->cfg.layers; l++) {
+		struct layer_keep *k = &ws->keep[back ? l : 0];
+		float *out = back && l + 1 < m->cfg.layers ? k[1].x : ws->x;
+		layer_forward(&ws->env, k, m->w, &m->lay.layer[l], out);
+		if (!back && l + 1 < m->cfg.layers) { /* two arrays take turns */
+			ws->x = k->x;
+			k->x = out;
+		}
+	}
+	span_run(ws->pool, ws->env.n, 1, final_norm_rows, p);
+}
+
+static void final_norm_back_rows(void *arg, int from, int to)
+{
+	const struct pass *p = arg;
+	int c = p->m->cfg.hidden;
+	size_t off = (size_t)from * (size_t)c;
+	memset(p->ws->dx + off, 0, (size_t)(to - from) * (size_t)c * sizeof(float));
+	p->ws->kr->layernorm_back(p->ws->dx + off, p->ws->env.dh + off, p->ws->x + off, p->ws->mean + from,
+	                          p->ws->rstd + from, p->m->w + p->m->lay.lnf_w, to - from, c);
+}
+
+static void final_norm_grad_cols(void *arg, int from, int to)
+{
+	const struct pass *p = arg;
+	p->ws->kr->layernorm_grad(p->g + p->m->lay.lnf_w, p->g + p->m->lay.lnf_b, p->ws->env.dh, p->ws->x, p->ws->mean,
+	                          p->ws->rstd, p->ws->env.n, p->m->cfg.hidden, from, to);
+}
+
+static void embed_back_cols(void *arg, int from, int to)
+{
+	const struct pass *p = arg;
+	p->ws->kr->embed_back(p->g + p->m->lay.embed, p->ws->dx, p->b->ids, p->ws->env.n, p->m->cfg.hidden, from, to);
+}
+
+/* From env.dh, the gradient of the final LayerNorm's output. */
+static void backward(struct pass *p)
+{
+	const struct model *m = p->m;
+	struct work *ws = p->ws;
+	span_run(ws->pool, m->cfg.hidden, 16, final_norm_grad_cols, p);
+	span_run(ws->pool, ws->env.n, 1, final_norm_back_rows, p);
+	for (int l = m->cfg.layers; l-- > 0;)
+		layer_backward(&ws->env, &ws->keep[l], m->w, p->g, &m->lay.layer[l], ws->dx);
+	span_run(ws->pool, m->cfg.hidden, 16, embed_back_cols, p);
+}
+
+/* --- loss --------------------------------------------------------------------------- */
+
+int64_t model_scored(const struct batch *b)
+{
+	int64_t n = 0;
+	for (int s = 0; s < b->nseq; s++)
+		for (int i = b->start[s] + 1; i < b->start[s + 1]; i++)
+			n += b->labels[i] != -100;
+	return n;
+}
+
+/* Rows that are scored and what they should predict: how many, or -1. */
+static int list_scored(struct work *ws, const struct batch *b, struct err *e)
+{
+	int m = 0;
+	for (int s = 0; s < b->nseq; s++)
+		for (int i = b->start[s] + 1; i < b->start[s + 1]; i++) {
+			if (b->labels[i] == -100)
+				continue;
+			if (b->labels[i] < 0 || b->labels[i] >= ws->c.vocab)
+				return err_data(e, "label %d is neither -100 nor in the model's vocabulary of %d", b->labels[i],
+				                ws->c.vocab);
+			ws->rows[m] = i - 1;
+			ws->label[m++] = b->labels[i];
+		}
+	return m;
+}
+
+int model_loss(const struct model *m, struct work *ws, const struct batch *b, double scale, float *grad, double *nll,
+               struct err *e)
+{
+	bool back = grad && scale != 0;
+	struct pass p = {m, ws, b, back ? grad : NULL};
+	if (prepare(ws, b, back, true, e))
+		return -1;
+	int scored = list_scored(ws, b, e);
+	if (scored < 0)
+		return -1;
+	*nll = 0;
+	if (scored == 0)
+		return 0;
+	forward(&p, back);
+	struct losshead l = {.kr = ws->kr, .pool = ws->pool, .vocab = m->cfg.vocab, .hidden = m->cfg.hidden,
+	                     .w = m->w + m->lay.head, .dw = back ? grad + m->lay.head : NULL, .h = ws->env.h,
+	                     .dh = back ? ws->env.dh : NULL, .rows = ws->rows, .label = ws->label, .m = scored,
+	                     .scale = (float)scale, .scratch = ws->logits, .nll = ws->nll};
+	if (back)
+		memset(ws->env.dh, 0, (size_t)ws->env.n * (size_t)m->cfg.hidden * sizeof *ws->env.dh);
+	*nll = losshead_run(&l);
+	if (back)
+		backward(&p);
+	return 0;
+}
+
+int model_logits(const struct model *m, struct work *ws, const struct batch *b, float *logits, struct err *e)
+{
+	struct pass p = {m, ws, b, NULL};
+	if (prepare(ws, b, false, false, e))
+		return -1;
+	forward(&p, false);
+	mat_forward(ws->pool, logits, ws->env.h, m->w + m->lay.head, NULL, ws->env.n, m->cfg.vocab, m->cfg.hidden, false);
+	return 0;
 }

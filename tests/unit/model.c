@@ -1,0 +1,188 @@
+/* nx/model: logits, loss and every parameter's gradient of the tiny models against
+ * PyTorch (tests/reference/grads.py), and what does not show in numbers alone. */
+#include "test.h"
+#include "tiny.h"
+
+static struct err e;
+
+/* --- goldens ------------------------------------------------------------------------- */
+
+/* Reads "what n unit" and n numbers in that unit into v; 0 where the file ends. */
+static size_t next_array(FILE *f, char what[80], double **v)
+{
+	size_t n;
+	double unit;
+	if (fscanf(f, " %79s %zu %lf", what, &n, &unit) != 3)
+		return 0;
+	*v = calloc(n, sizeof **v);
+	for (size_t i = 0; i < n && unit > 0; i++) {
+		if (fscanf(f, "%lf", &(*v)[i]) != 1)
+			return 0;
+		(*v)[i] *= unit;
+	}
+	return n;
+}
+
+/* The tensor called so, n floats of w. */
+static const float *tensor(const struct model *m, const float *w, const char *name, size_t n)
+{
+	for (int i = 0; i < m->lay.n; i++)
+		if (!strcmp(m->lay.t[i].name, name) && m->lay.t[i].n == n)
+			return w + m->lay.t[i].off;
+	return NULL;
+}
+
+/* Norm of the difference over the norm of what is wanted. */
+static double distance(const float *got, const double *want, size_t n)
+{
+	double d = 0, w = 0;
+	for (size_t i = 0; i < n; i++) {
+		d += (got[i] - want[i]) * (got[i] - want[i]);
+		w += want[i] * want[i];
+	}
+	return sqrt(d / w);
+}
+
+static void against_golden(const struct model *m, char which, int threads, double loss, const float *logits,
+                           const float *grad)
+{
+	char path[64], what[80];
+	double *want = NULL, nll, worst = 0;
+	int count, seen = 0;
+	size_t n;
+	snprintf(path, sizeof path, "tests/golden/tiny_%c.txt", which);
+	FILE *f = fopen(path, "r");
+	TEST(f && fscanf(f, "loss %d %lf", &count, &nll) == 2, "%s is there", path);
+	TEST_NEAR(loss, nll, 1e-6, "%c: loss, %d threads", which, threads);
+	while ((n = next_array(f, what, &want))) {
+		const float *got = strcmp(what, "logits") ? tensor(m, grad, what, n) : logits;
+		double d = got ? distance(got, want, n) : 1;
+		TEST(d < 1e-5, "%c: %s, %zu numbers, is off by %.1e", which, what, n, d);
+		worst = d > worst ? d : worst;
+		seen++;
+		free(want);
+	}
+	TEST(seen == m->lay.n + 1, "%c: logits and all %d tensors were compared, the worst off by %.1e", which, m->lay.n,
+	     worst);
+	fclose(f);
+}
+
+static void tiny(char which, int threads)
+{
+	struct model m;
+	tiny_model(&m, which);
+	struct batch b = tiny_batch(&m.cfg);
+	struct work *ws = model_work(&m, threads, &e);
+	float *grad = params_alloc(&m.lay), *again = params_alloc(&m.lay), *logits = malloc(TINY_ROWS * 97 * sizeof(float));
+	double loss = 0, eval = 0, scale = 1.0 / (double)model_scored(&b);
+	TEST(model_loss(&m, ws, &b, scale, grad, &loss, &e) == 0, "%c: forward and backward", which);
+	TEST(model_loss(&m, ws, &b, scale, NULL, &eval, &e) == 0 && eval == loss, "%c: the same loss without gradients", which);
+	TEST(model_logits(&m, ws, &b, logits, &e) == 0, "%c: logits", which);
+	against_golden(&m, which, threads, loss, logits, grad);
+	model_loss(&m, ws, &b, scale, again, &loss, &e);
+	TEST(!memcmp(grad, again, m.lay.total * sizeof *grad), "%c: the same bits the second time", which);
+	model_loss(&m, ws, &b, scale, again, &loss, &e);
+	double worst = 0;
+	for (size_t i = 0; i < m.lay.total; i++)
+		worst = fmax(worst, fabs((double)again[i] - 2 * (double)grad[i]));
+	TEST(worst < 1e-6, "%c: gradients add up, off by %.1e", which, worst);
+	model_work_close(ws);
+	model_release(&m);
+	free(grad);
+	free(again);
+	free(logits);
+}
+
+/* --- batches ---------------------------------------------------------------------------- */
+
+/* Sequences do not see each other: each by itself gives the same sum and gradient. */
+static void one_by_one(char which)
+{
+	struct model m;
+	tiny_model(&m, which);
+	struct batch b = tiny_batch(&m.cfg);
+	struct work *ws = model_work(&m, 2, &e);
+	float *all = params_alloc(&m.lay), *each = params_alloc(&m.lay);
+	double loss = 0, sum = 0, worst = 0;
+	model_loss(&m, ws, &b, 1, all, &loss, &e);
+	for (int s = 0; s < b.nseq; s++) {
+		int start[2] = {0, b.start[s + 1] - b.start[s]};
+		struct batch one = {1, start, b.ids + b.start[s], b.labels + b.start[s]};
+		double part;
+		if (model_loss(&m, ws, &one, 1, each, &part, &e) == 0)
+			sum += part;
+	}
+	for (size_t i = 0; i < m.lay.total; i++)
+		worst = fmax(worst, fabs((double)all[i] - (double)each[i]));
+	TEST_NEAR(sum, loss, 1e-6, "%c: sequences one by one give the same loss", which);
+	TEST(worst < 1e-4, "%c: and the same gradient, off by %.1e", which, worst);
+	model_work_close(ws);
+	model_release(&m);
+	free(all);
+	free(each);
+}
+
+/* 150 tokens are three strips of queries; what comes behind cannot change what comes before. */
+static void causal(void)
+{
+	enum { LONG = 150, SHORT = 70 };
+	struct model m;
+	tiny_model(&m, 'B');
+	int32_t ids[LONG];
+	int start[2] = {0, SHORT};
+	for (int i = 0; i < LONG; i++)
+		ids[i] = (i * i + 7 * i) % 97;
+	struct work *ws = model_work(&m, 2, &e);
+	float *part = malloc(LONG * 97 * sizeof *part), *whole = malloc(LONG * 97 * sizeof *whole);
+	struct batch b = {1, start, ids, ids};
+	model_logits(&m, ws, &b, part, &e);
+	start[1] = LONG;
+	model_logits(&m, ws, &b, whole, &e);
+	double worst = 0;
+	for (int i = 0; i < SHORT * 97; i++)
+		worst = fmax(worst, fabs((double)part[i] - (double)whole[i]));
+	TEST(worst < 1e-5, "a longer text changes no earlier logits: %.1e", worst);
+	free(part);
+	free(whole);
+	model_work_close(ws);
+	model_release(&m);
+}
+
+static void refusals(void)
+{
+	struct model m;
+	int start[2] = {0, 3};
+	int32_t ids[3] = {1, 97, 2}, labels[3] = {1, 2, 97}, none[3] = {-100, -100, -100};
+	double nll = 1;
+	tiny_model(&m, 'A');
+	struct work *ws = model_work(&m, 1, &e);
+	float *grad = params_alloc(&m.lay);
+	struct batch b = {1, start, ids, labels};
+	TEST(model_loss(&m, ws, &b, 1, grad, &nll, &e) && strstr(e.msg, "token 97 is not"), "%s", e.msg);
+	ids[1] = 96;
+	TEST(model_loss(&m, ws, &b, 1, grad, &nll, &e) && strstr(e.msg, "label 97 is neither"), "%s", e.msg);
+	b.labels = none;
+	TEST(model_loss(&m, ws, &b, 1, grad, &nll, &e) == 0 && nll == 0 && model_scored(&b) == 0, "nothing scored: loss 0");
+	start[1] = 0;
+	TEST(model_loss(&m, ws, &b, 1, grad, &nll, &e) == 0 && nll == 0, "an empty sequence");
+	float any = 0;
+	for (size_t i = 0; i < m.lay.total; i++)
+		any += fabsf(grad[i]);
+	TEST(any == 0, "and no gradient");
+	free(grad);
+	model_work_close(ws);
+	model_release(&m);
+}
+
+int main(void)
+{
+	for (const char *w = "ABC"; *w; w++)
+		for (int threads = 1; threads <= 3; threads++)
+			tiny(*w, threads);
+	one_by_one('A');
+	one_by_one('B');
+	one_by_one('C');
+	causal();
+	refusals();
+	return test_done();
+}
