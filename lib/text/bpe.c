@@ -73,6 +73,19 @@ int bpe_load(struct bpe **out, const char *path, struct err *e)
 	return 0;
 }
 
+int bpe_find(struct bpe **t, const char *given, struct err *e)
+{
+	const char *file = given ? given : getenv("NX_TOKENIZER"), *model = getenv("NX_MODEL");
+	struct buf path = {0};
+	if (given || (file && *file))
+		return bpe_load(t, file, e);
+	if (!model || !*model)
+		return err_usage(e, "no tokenizer: give -T FILE, or set NX_TOKENIZER or NX_MODEL");
+	int rc = buf_printf(&path, "%s/tokenizer.json", model) ? err_mem(e) : bpe_load(t, path.p, e);
+	buf_release(&path);
+	return rc;
+}
+
 void bpe_close(struct bpe *t)
 {
 	if (!t)
@@ -86,13 +99,7 @@ void bpe_close(struct bpe *t)
 	free(t);
 }
 
-void bpe_ids_release(struct bpe_ids *ids)
-{
-	free(ids->v);
-	*ids = (struct bpe_ids){0};
-}
-
-/* --- encoding ---------------------------------------------------------------------- */
+/* --- lists of ids ------------------------------------------------------------------ */
 
 static int ids_room(struct bpe_ids *out, size_t more)
 {
@@ -106,6 +113,22 @@ static int ids_room(struct bpe_ids *out, size_t more)
 	out->cap = cap;
 	return 0;
 }
+
+int bpe_ids_add(struct bpe_ids *ids, int32_t id)
+{
+	if (ids_room(ids, 1))
+		return -1;
+	ids->v[ids->n++] = id;
+	return 0;
+}
+
+void bpe_ids_release(struct bpe_ids *ids)
+{
+	free(ids->v);
+	*ids = (struct bpe_ids){0};
+}
+
+/* --- encoding ---------------------------------------------------------------------- */
 
 static uint64_t load_le64(const char *p)
 {
@@ -199,26 +222,30 @@ static int around(struct bpe *t, const struct added *a, const char *s, size_t n,
 			return -1;
 		if (!hit)
 			return 0;
-		if (ids_room(out, 1))
+		if (bpe_ids_add(out, hit->id))
 			return -1;
-		out->v[out->n++] = hit->id;
 		s += at + hit->n;
 		n -= at + hit->n;
 	}
 	return 0;
 }
 
-/* Text without raw added tokens. Each stretch is normalized by itself: nothing composes across a token. */
+/* Text without raw added tokens. Each such stretch is normalized by itself: nothing composes across a token. */
+static int normalize(struct bpe *t, const char **s, size_t *n)
+{
+	if (!t->v.nfc || unicode_is_nfc(*s, *n))
+		return 0;
+	buf_reset(&t->nfc);
+	if (unicode_nfc(&t->nfc, *s, *n))
+		return -1;
+	*s = t->nfc.p;
+	*n = t->nfc.n;
+	return 0;
+}
+
 static int stretch(struct bpe *t, const char *s, size_t n, struct bpe_ids *out)
 {
-	if (t->v.nfc && !unicode_is_nfc(s, n)) {
-		buf_reset(&t->nfc);
-		if (unicode_nfc(&t->nfc, s, n))
-			return -1;
-		s = t->nfc.p;
-		n = t->nfc.n;
-	}
-	return around(t, &t->normalized, s, n, out, segment);
+	return normalize(t, &s, &n) ? -1 : around(t, &t->normalized, s, n, out, segment);
 }
 
 int bpe_encode(struct bpe *t, const char *text, size_t n, struct bpe_ids *out, struct err *e)
@@ -232,6 +259,37 @@ int bpe_encode(struct bpe *t, const char *text, size_t n, struct bpe_ids *out, s
 		return 0;
 	out->n = before;
 	return err_mem(e);
+}
+
+/* Bytes that a text has once it is normalized. */
+static int normal_length(struct bpe *t, const char *text, size_t n, size_t *length)
+{
+	*length = 0;
+	while (n) {
+		const struct vocab_added *hit;
+		size_t at = added_find(&t->raw, text, n, &hit), len = at;
+		const char *s = text;
+		if (normalize(t, &s, &len))
+			return -1;
+		at += hit ? hit->n : 0;
+		*length += len + (hit ? hit->n : 0);
+		text += at;
+		n -= at;
+	}
+	return 0;
+}
+
+int bpe_prefix(struct bpe *t, const char *text, size_t prompt, const struct bpe_ids *ids, size_t *count, struct err *e)
+{
+	size_t end, at = 0, i = 0;
+	if (normal_length(t, text, prompt, &end))
+		return err_mem(e);
+	for (; i < ids->n && at < end; i++) {
+		const struct vocab_token *tok = &t->v.tok[ids->v[i]];
+		at += tok->added ? tok->n : tok->nbytes;
+	}
+	*count = i;
+	return 0;
 }
 
 /* --- decoding ------------------------------------------------------------------------ */

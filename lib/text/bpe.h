@@ -28,10 +28,16 @@ struct bpe_ids {
 };
 
 int bpe_load(struct bpe **t, const char *path, struct err *e);
-void bpe_close(struct bpe *t);
+/* Loads `given`, else the file $NX_TOKENIZER, else $NX_MODEL/tokenizer.json (a variable
+ * that is empty counts as not set); ERR_USAGE if none of the three is there. */
+int bpe_find(struct bpe **t, const char *given, struct err *e);
+void bpe_close(struct bpe *t); /* NULL is fine */
 
 /* text must be valid UTF-8 (ERR_DATA with the byte's place if not). */
 int bpe_encode(struct bpe *t, const char *text, size_t n, struct bpe_ids *out, struct err *e);
+/* How many of the ids that bpe_encode made of a text begin within its first `prompt`
+ * bytes, which end between two characters. Measured in the normalized text. */
+int bpe_prefix(struct bpe *t, const char *text, size_t prompt, const struct bpe_ids *ids, size_t *count, struct err *e);
 /* Bytes of the ids; invalid UTF-8 in the result becomes U+FFFD as in HF. An id the vocabulary lacks is ERR_DATA. */
 int bpe_decode(const struct bpe *t, const int32_t *ids, size_t n, bool skip_special, struct buf *out, struct err *e);
 
@@ -44,6 +50,7 @@ bool bpe_is_special(const struct bpe *t, int32_t id);
  * normalizer and pre-tokenizer. The same for every formatting of the same tokenizer; never 0. */
 uint64_t bpe_fingerprint(const struct bpe *t);
 
+int bpe_ids_add(struct bpe_ids *ids, int32_t id); /* 0, or -1 when out of memory */
 void bpe_ids_release(struct bpe_ids *ids);
 
 #endif
