@@ -173,9 +173,10 @@ static int from_json(struct record_in *r, struct json *obj, struct record *rec, 
 		return -1;
 	if (!ids)
 		return 0;
-	memset(r->attn, 1, n);
-	if (n)
+	if (n) {
+		memset(r->attn, 1, n);
 		memcpy(r->labels, r->ids, n * sizeof *r->ids);
+	}
 	if (attn && numbers(attn, "attention_mask", n, 0, 1, NULL, r->attn, e))
 		return -1;
 	if (labels && numbers(labels, "labels", n, RECORD_IGNORE, INT32_MAX, r->labels, NULL, e))
