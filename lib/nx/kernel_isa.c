@@ -97,10 +97,17 @@ INLINE float tanh1(float x)
 	return pick(a < 0.55f, near0, copysignf(far, x));
 }
 
-/* The normal distribution at -|x|: e^(-x^2/2) s q(s), s = 1 / (1 + 0.3 |x|); *bell = e^(-x^2/2). */
-INLINE float tail1(float x, float *bell)
+/* The normal distribution's share left of x, which is (1 + erf(x / sqrt 2)) / 2, and
+ * *bell = e^(-x^2/2). Near 0: 1/2 + x c(x^2). Farther out bell s q(s), s = 1 / (1 + 0.3 |x|),
+ * is the tail beyond |x|: to the left the share itself, to the right what is missing of 1. */
+INLINE float cdf1(float x, float *bell)
 {
-	float s = 1 / muladd(fabsf(x), 0.3f, 1);
+	float z = x * x, s = 1 / muladd(fabsf(x), 0.3f, 1);
+	float c = muladd(z, -6.796643e-06f, 0.00011100439f);
+	c = muladd(c, z, -0.0011838059f);
+	c = muladd(c, z, 0.009972276f);
+	c = muladd(c, z, -0.06649021f);
+	c = muladd(c, z, 0.39894226f);
 	float q = muladd(s, 0.036266956f, -0.15956222f);
 	q = muladd(q, s, 0.21021727f);
 	q = muladd(q, s, -0.05704156f);
@@ -108,20 +115,15 @@ INLINE float tail1(float x, float *bell)
 	q = muladd(q, s, 0.09944396f);
 	q = muladd(q, s, 0.12082345f);
 	q = muladd(q, s, 0.119625136f);
-	*bell = exp1(-0.5f * x * x);
-	return *bell * s * q;
-}
-
-INLINE float erf1(float x)
-{
-	float bell, t = tail1(x * 1.41421356f, &bell);
-	return copysignf(1 - 2 * t, x);
+	*bell = exp1(-0.5f * z);
+	float tail = *bell * s * q;
+	return pick(z < 1.5625f, muladd(c, x, 0.5f), pick(x < 0, tail, 1 - tail));
 }
 
 /* act(x) and act'(x) together. */
 INLINE float gelu1(float x, float *slope)
 {
-	float bell, t = tail1(x, &bell), phi = pick(x < 0, t, 1 - t);
+	float bell, phi = cdf1(x, &bell);
 	*slope = muladd(x * bell, 0.398942280f, phi);
 	return x * phi;
 }
@@ -236,8 +238,15 @@ static void act_back(float *dx, float *y, const float *dy, const float *x, size_
 	}
 EACH(exp_all, exp1(x[i]))
 EACH(tanh_all, tanh1(x[i]))
-EACH(erf_all, erf1(x[i]))
 EACH(add, y[i] + x[i])
+
+static void cdf_all(float *y, const float *x, size_t n)
+{
+	SIMD for (size_t i = 0; i < n; i++) {
+		float bell;
+		y[i] = cdf1(x[i], &bell);
+	}
+}
 
 static void scale(float *y, float a, size_t n)
 {
@@ -485,6 +494,6 @@ const struct kernel JOIN(kernel_isa_, ISA) = {
 	.xent = xent,
 	.exp = exp_all,
 	.tanh = tanh_all,
-	.erf = erf_all,
+	.cdf = cdf_all,
 };
 #endif

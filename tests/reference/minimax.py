@@ -49,6 +49,10 @@ def main():
     e, c = fit(lambda x: (mp.tanh(x) - x) / x ** 3 if x > 1e-9 else -mp.mpf(1) / 3,
                [power(2 * k) for k in range(5)], lambda x: x ** 2, 0.0, 0.56)
     show("tanh, in x^2", e, c, range(5))
+    # Phi(x) = 1/2 + x q(x^2) on |x| <= 1.25
+    e, c = fit(lambda x: (mp.ncdf(x) - mp.mpf(1) / 2) / x if x > 1e-9 else 1 / mp.sqrt(2 * mp.pi),
+               [power(2 * k) for k in range(6)], lambda x: x * 0 + 1, 0.0, 1.26)
+    show("normal centre, in x^2", e, c, range(6))
     # Phi(-z) = exp(-z^2/2) s q(s), s = 1 / (1 + k z), 0 <= z <= 14: relative error; k found by trying
     def tail(k):
         def f(s):
