@@ -1,0 +1,307 @@
+#include "nx/trainer.h"
+
+#include "base/pool.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct trainer {
+	struct model *m;
+	const struct dataset *d;
+	struct trainer_rule r;
+	struct trainer_plan plan;
+	struct pool *pool;
+	struct work *ws;
+	struct optim *optim;
+	struct sampler sampler;
+	struct sched sched;
+	float *grad; /* all 0 between updates */
+
+	int64_t step;          /* updates made */
+	uint64_t epoch;        /* of the next batch, and which of its batches that is */
+	int64_t at;
+	const uint32_t *order; /* this epoch's */
+
+	uint32_t *pick; /* the update's records, and after which of them each batch ends */
+	size_t *bound;
+	size_t npick, nbound;
+	struct dataset_pack pack;
+	double scale; /* of the records in the pack */
+	double loss;  /* of the update, as far as it has been run */
+};
+
+struct trainer_rule trainer_defaults(void)
+{
+	return (struct trainer_rule){
+		.rate = 5e-5,
+		.epochs = 3,
+		.max_steps = -1,
+		.batch = 8,
+		.accum = 1,
+		.sched = SCHED_LINEAR,
+		.optim = {.kind = OPTIM_ADAMW, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8},
+		.max_norm = 1,
+		.seed = 42,
+		.sampler = SAMPLER_HF,
+		.reduction = TRAINER_TOKEN,
+	};
+}
+
+int trainer_plan(struct trainer_plan *p, const struct trainer_rule *r, size_t n, struct err *e)
+{
+	int64_t records = (int64_t)n;
+	*p = (struct trainer_plan){0};
+	p->batches = records / r->batch + (records % r->batch > 0);
+	p->steps_per_epoch = p->batches / r->accum;
+	if (r->sampler != SAMPLER_HF_425)
+		p->steps_per_epoch += p->batches % r->accum > 0;
+	if (p->steps_per_epoch < 1)
+		p->steps_per_epoch = 1;
+	double steps = ceil(r->epochs * (double)p->steps_per_epoch);
+	if (r->max_steps <= 0 && steps > 1e15)
+		return err_usage(e, "%g epochs of %lld steps are too many", r->epochs, (long long)p->steps_per_epoch);
+	p->steps = r->max_steps > 0 ? r->max_steps : (int64_t)steps;
+	p->epochs = p->steps / p->steps_per_epoch + (p->steps % p->steps_per_epoch > 0);
+	p->warmup = sched_warmup(r->warmup_steps, r->warmup_ratio, p->steps);
+	return 0;
+}
+
+double trainer_flos(const struct model *m, size_t tokens)
+{
+	size_t embedding = (size_t)m->cfg.vocab * (size_t)m->cfg.hidden;
+	return 6.0 * (double)tokens * (double)(m->lay.count - embedding);
+}
+
+size_t trainer_bytes(const struct model *m, const struct trainer_rule *r)
+{
+	return 2 * m->lay.total * sizeof(float) + optim_bytes(&m->lay, r->optim.kind);
+}
+
+/* --- opening ----------------------------------------------------------------------- */
+
+/* An update has up to 2 accum - 1 batches, where one epoch's last ones join the next's first. */
+static int open_lists(struct trainer *t, struct err *e)
+{
+	size_t batches = 2 * (size_t)(t->r.accum < t->plan.batches ? t->r.accum : t->plan.batches);
+	size_t batch = (size_t)t->r.batch < t->d->n ? (size_t)t->r.batch : t->d->n;
+	t->bound = calloc(batches, sizeof *t->bound);
+	t->pick = calloc(batches * batch, sizeof *t->pick);
+	return t->bound && t->pick ? 0 : err_mem(e);
+}
+
+int trainer_open(struct trainer **out, struct model *m, const struct dataset *d, const struct trainer_rule *r, int threads,
+                 struct err *e)
+{
+	struct trainer *t = calloc(1, sizeof *t);
+	if (!t)
+		return err_mem(e);
+	*t = (struct trainer){.m = m, .d = d, .r = *r};
+	if (d->n == 0) {
+		err_data(e, "there is no record to train on");
+		goto failed;
+	}
+	if (trainer_plan(&t->plan, r, d->n, e) || open_lists(t, e) ||
+	    sampler_open(&t->sampler, r->sampler, (uint32_t)d->n, r->seed, e))
+		goto failed;
+	t->sched = (struct sched){r->sched, t->plan.warmup, t->plan.steps};
+	t->order = sampler_epoch(&t->sampler, 0);
+	t->pool = pool_open(threads);
+	t->grad = params_alloc(&m->lay);
+	if (!t->pool || !t->grad) {
+		err_mem(e);
+		goto failed;
+	}
+	if (!(t->ws = model_work(m, threads, e)) || optim_open(&t->optim, &m->lay, &r->optim, t->pool, e))
+		goto failed;
+	*out = t;
+	return 0;
+failed:
+	trainer_close(t);
+	return -1;
+}
+
+const struct trainer_plan *trainer_plan_of(const struct trainer *t)
+{
+	return &t->plan;
+}
+
+void trainer_close(struct trainer *t)
+{
+	if (!t)
+		return;
+	optim_close(t->optim);
+	if (t->ws)
+		model_work_close(t->ws);
+	pool_close(t->pool);
+	sampler_release(&t->sampler);
+	dataset_pack_release(&t->pack);
+	free(t->grad);
+	free(t->pick);
+	free(t->bound);
+	free(t);
+}
+
+/* --- which records ------------------------------------------------------------------ */
+
+static void next_batch(struct trainer *t)
+{
+	if (t->at == t->plan.batches) {
+		t->at = 0;
+		t->order = sampler_epoch(&t->sampler, ++t->epoch);
+	}
+	size_t from = (size_t)(t->at * t->r.batch), to = from + (size_t)t->r.batch;
+	for (size_t i = from; i < to && i < t->d->n; i++)
+		t->pick[t->npick++] = t->order[i];
+	t->bound[t->nbound++] = t->npick;
+	t->at++;
+}
+
+/* Whether the batch just taken is the update's last. */
+static bool is_full(const struct trainer *t)
+{
+	bool last = t->at == t->plan.batches;
+	if (t->at % t->r.accum == 0)
+		return true;
+	return t->r.sampler == SAMPLER_HF_425 ? last && t->plan.batches <= t->r.accum : last;
+}
+
+static void pick_update(struct trainer *t)
+{
+	t->npick = t->nbound = 0;
+	do
+		next_batch(t);
+	while (!is_full(t));
+}
+
+/* --- the passes of an update ----------------------------------------------------------- */
+
+static int flush(struct trainer *t, struct err *e)
+{
+	double nll = 0;
+	if (t->pack.b.nseq && model_loss(t->m, t->ws, &t->pack.b, t->scale, t->grad, &nll, e))
+		return -1;
+	t->loss += nll * t->scale;
+	dataset_pack_reset(&t->pack);
+	return 0;
+}
+
+/* Record i into the pack, which runs first where it is full or of another scale. */
+static int add(struct trainer *t, size_t i, double scale, struct err *e)
+{
+	size_t have = t->pack.b.nseq ? (size_t)t->pack.b.start[t->pack.b.nseq] : 0;
+	if (have && (scale != t->scale || have + dataset_len(t->d, i) > TRAINER_PASS) && flush(t, e))
+		return -1;
+	t->scale = scale;
+	return dataset_pack_add(&t->pack, t->d, i, e);
+}
+
+/* Scored tokens of the records from <= k < to of the update. */
+static size_t scored(const struct trainer *t, size_t from, size_t to)
+{
+	size_t n = 0;
+	for (size_t k = from; k < to; k++)
+		n += dataset_scored(t->d, t->pick[k]);
+	return n;
+}
+
+/* What a batch's summed loss is multiplied by; n: scored tokens of the update, or of the batch. */
+static double batch_scale(const struct trainer *t, size_t n)
+{
+	if (t->r.reduction == TRAINER_TOKEN)
+		return 1 / (double)n;
+	double batches = t->r.sampler == SAMPLER_HF_425 ? (double)t->r.accum : (double)t->nbound;
+	return 1 / ((double)n * batches);
+}
+
+static int run_update(struct trainer *t, size_t all, struct err *e)
+{
+	size_t from = 0;
+	t->loss = 0;
+	dataset_pack_reset(&t->pack);
+	for (size_t b = 0; b < t->nbound; from = t->bound[b++]) {
+		size_t n = t->r.reduction == TRAINER_TOKEN ? all : scored(t, from, t->bound[b]);
+		for (size_t k = from; k < t->bound[b]; k++) {
+			/* what is not in the loss moves nothing */
+			if (dataset_scored(t->d, t->pick[k]) && add(t, t->pick[k], batch_scale(t, n), e))
+				return -1;
+		}
+	}
+	return flush(t, e);
+}
+
+static int not_finite(const struct trainer *t, const char *what, double v, struct err *e)
+{
+	return err_data(e, "step %lld: the %s is %g; its first record is number %lu of the input", (long long)t->step + 1,
+	                what, v, (unsigned long)t->pick[0] + 1);
+}
+
+int trainer_step(struct trainer *t, struct trainer_step *s, struct err *e)
+{
+	if (t->step == t->plan.steps)
+		return 0;
+	pick_update(t);
+	*s = (struct trainer_step){.scored = scored(t, 0, t->npick), .records = t->pick, .nrecords = t->npick};
+	for (size_t k = 0; k < t->npick; k++)
+		s->tokens += dataset_len(t->d, t->pick[k]);
+	if (run_update(t, s->scored, e))
+		return -1;
+	s->loss = t->loss;
+	if (!isfinite(s->loss))
+		return not_finite(t, "loss", s->loss, e);
+	s->grad_norm = optim_norm(t->optim, t->grad);
+	if (!isfinite(s->grad_norm))
+		return not_finite(t, "gradient's norm", s->grad_norm, e);
+	s->rate = t->r.rate * sched_factor(&t->sched, t->step);
+	optim_step(t->optim, t->m->w, t->grad, s->rate, optim_clip(s->grad_norm, t->r.max_norm));
+	s->step = ++t->step;
+	s->epoch = (double)t->epoch + (double)t->at / (double)t->plan.batches;
+	return 1;
+}
+
+/* --- evaluation -------------------------------------------------------------------------- */
+
+/* Sum of -log p over the records from <= i < to of d. */
+static int eval_batch(struct trainer *t, const struct dataset *d, size_t from, size_t to, double *sum, struct err *e)
+{
+	*sum = 0;
+	for (size_t i = from; i < to;) {
+		size_t tokens = 0;
+		double nll = 0;
+		dataset_pack_reset(&t->pack);
+		do {
+			tokens += dataset_len(d, i);
+			if (dataset_scored(d, i) && dataset_pack_add(&t->pack, d, i, e))
+				return -1;
+			i++;
+		} while (i < to && tokens + dataset_len(d, i) <= TRAINER_PASS);
+		if (t->pack.b.nseq && model_loss(t->m, t->ws, &t->pack.b, 0, NULL, &nll, e))
+			return -1;
+		*sum += nll;
+	}
+	return 0;
+}
+
+int trainer_eval(struct trainer *t, const struct dataset *d, int64_t batch, struct trainer_loss *l, struct err *e)
+{
+	double sum = 0;
+	size_t rows = 0;
+	*l = (struct trainer_loss){.records = d->n, .tokens = d->n ? d->start[d->n] : 0};
+	for (size_t from = 0, to; from < d->n; from = to) {
+		double nll;
+		size_t n = 0;
+		to = d->n - from < (size_t)batch ? d->n : from + (size_t)batch;
+		for (size_t i = from; i < to; i++)
+			n += dataset_scored(d, i);
+		l->batches++;
+		if (n == 0)
+			continue;
+		if (eval_batch(t, d, from, to, &nll, e))
+			return -1;
+		sum += nll / (double)n * (double)(to - from);
+		rows += to - from;
+	}
+	if (!rows)
+		return err_data(e, "no record has a token in the loss");
+	l->loss = sum / (double)rows;
+	return 0;
+}

@@ -1,0 +1,361 @@
+/* nx/dataset and nx/trainer: losses, norms and rates of HF's Trainer on the tiny
+ * models. The golden is made by tests/reference/trainer.py, of the same records. */
+#include "test.h"
+#include "tiny.h"
+
+#include "nx/dataset.h"
+#include "nx/trainer.h"
+
+#include <stdbool.h>
+
+enum { RECORDS = 11, MOST = 64 };
+
+static struct err e;
+static const int lengths[RECORDS] = {9, 1, 17, 4, 12, 0, 23, 6, 2, 14, 3};
+
+/* --- records ------------------------------------------------------------------------- */
+
+static int add(struct dataset *d, int n, const int32_t *ids, const int32_t *labels, const uint8_t *attn)
+{
+	static int32_t i[MOST], l[MOST];
+	static uint8_t a[MOST];
+	memset(a, 1, sizeof a);
+	memcpy(i, ids, (size_t)n * sizeof *i);
+	memcpy(l, labels ? labels : ids, (size_t)n * sizeof *l);
+	if (attn)
+		memcpy(a, attn, (size_t)n);
+	struct record r = {.n = (size_t)n, .ids = i, .labels = l, .attn = a, .has_ids = true};
+	return dataset_add(d, &r, 97, &e);
+}
+
+/* As trainer.py makes them: labels are the ids, but -100 where (place + record) mod 4 is 3, and in all of record 3. */
+static struct dataset records(void)
+{
+	struct dataset d = {0};
+	uint32_t at = 0;
+	for (int s = 0; s < RECORDS; s++) {
+		int32_t ids[MOST] = {0}, labels[MOST] = {0};
+		for (int i = 0; i < lengths[s]; i++) {
+			ids[i] = (int32_t)((tiny_u(tiny_name("ids"), at++) + 1) / 2 * 97);
+			labels[i] = s == 3 || (i + s) % 4 == 3 ? -100 : ids[i];
+		}
+		if (add(&d, lengths[s], ids, labels, NULL))
+			abort();
+	}
+	return d;
+}
+
+static void data(void)
+{
+	struct dataset d = records();
+	size_t scored = 0;
+	for (size_t i = 0; i < d.n; i++)
+		scored += dataset_scored(&d, i);
+	TEST(d.n == RECORDS && d.start[d.n] == 91 && d.longest == 23 && d.silent == 3 && d.scored == scored,
+	     "records, tokens, the longest, those without a token in the loss: %zu %zu %zu %zu", d.n, d.start[d.n], d.longest,
+	     d.silent);
+	dataset_release(&d);
+
+	static const int32_t ids[] = {5, 6, 7, 8}, others[] = {-100, 6, 9, 8};
+	static const uint8_t left[] = {0, 1, 1, 1}, both[] = {0, 1, 1, 0}, hole[] = {1, 0, 1, 1}, none[] = {0, 0, 0, 0};
+	TEST(add(&d, 4, ids, NULL, NULL) == 0 && d.labels == NULL, "labels that are the ids take no memory");
+	TEST(add(&d, 4, ids, others, NULL) == 0 && d.labels && dataset_labels(&d, 0)[2] == 7 && dataset_labels(&d, 1)[2] == 9,
+	     "labels of their own, and those before them stay the ids");
+	TEST(add(&d, 4, ids, others, left) == 0 && dataset_len(&d, 2) == 3 && d.ids[d.start[2]] == 6 &&
+	         dataset_labels(&d, 2)[1] == 9 && d.padding == 1 && d.padding_labels == 0,
+	     "padding on the left is dropped");
+	TEST(add(&d, 4, ids, others, both) == 0 && dataset_len(&d, 3) == 2 && d.padding == 3 && d.padding_labels == 1,
+	     "on both sides, and a label on it is counted");
+	TEST(add(&d, 4, ids, NULL, none) == 0 && dataset_len(&d, 4) == 0 && d.n == 5, "a record of padding keeps its place");
+	TEST(add(&d, 4, ids, NULL, hole) == -1 && e.kind == ERR_DATA && strstr(e.msg, "token 2"), "a hole is refused: %s", e.msg);
+	static const int32_t big[] = {1, 97}, minus[] = {1, -1};
+	TEST(add(&d, 2, big, NULL, NULL) == -1 && strstr(e.msg, "97"), "an id beyond the vocabulary: %s", e.msg);
+	TEST(add(&d, 2, ids, big, NULL) == -1 && add(&d, 2, ids, minus, NULL) == -1, "a label beyond it: %s", e.msg);
+	TEST(d.n == 5 && d.start[5] == 4 + 4 + 3 + 2, "what was refused is not there");
+	dataset_release(&d);
+}
+
+static void packs(void)
+{
+	struct dataset d = records();
+	struct dataset_pack p = {0};
+	for (int round = 0; round < 2; round++) {
+		int bad = 0, n = 0;
+		dataset_pack_reset(&p);
+		for (int k = 0; k < 100; k++) {
+			size_t i = (size_t)(k * 7) % d.n;
+			bad += dataset_pack_add(&p, &d, i, &e) != 0;
+			bad += p.b.start[k] != n || p.b.nseq != k + 1;
+			n += lengths[i];
+			bad += p.b.start[k + 1] != n;
+			bad += lengths[i] && memcmp(p.b.labels + p.b.start[k], dataset_labels(&d, i), (size_t)lengths[i] * 4) != 0;
+		}
+		TEST(bad == 0, "a hundred records in one pack");
+	}
+	dataset_pack_release(&p);
+	dataset_release(&d);
+}
+
+/* --- the Trainer ------------------------------------------------------------------------ */
+
+static int word(const char *words, const char *w)
+{
+	size_t n = strlen(w);
+	for (int i = 0;; i++) {
+		size_t k = strcspn(words, "|");
+		if (k == n && strncmp(words, w, n) == 0)
+			return i;
+		if (!words[k])
+			return -1;
+		words += k + 1;
+	}
+}
+
+struct run {
+	char model, title[200];
+	struct trainer_rule rule;
+};
+
+/* "run A adamw hf token 2 4 10 linear 1.0 0.01 0.001" */
+static bool parse_run(const char *line, struct run *r)
+{
+	char optim[20], sampler[20], reduction[20], sched[30];
+	long long batch, accum, steps;
+	double clip, decay, rate;
+	if (sscanf(line, "run %c %19s %19s %19s %lld %lld %lld %29s %lf %lf %lf", &r->model, optim, sampler, reduction, &batch,
+	           &accum, &steps, sched, &clip, &decay, &rate) != 11)
+		return false;
+	r->rule = trainer_defaults();
+	r->rule.optim.kind = strcmp(optim, "adafactor") ? OPTIM_ADAMW : OPTIM_ADAFACTOR;
+	r->rule.optim.weight_decay = decay;
+	r->rule.sampler = word(SAMPLER_WORDS, sampler);
+	r->rule.reduction = word(TRAINER_REDUCTION_WORDS, reduction);
+	r->rule.sched = word(SCHED_WORDS, sched);
+	r->rule.batch = batch;
+	r->rule.accum = accum;
+	r->rule.max_steps = steps;
+	r->rule.max_norm = clip;
+	r->rule.rate = rate;
+	r->rule.warmup_steps = 1;
+	snprintf(r->title, sizeof r->title, "%c %s %s %s %s", r->model, optim, sampler, reduction, sched);
+	return true;
+}
+
+static void compare_step(const struct run *r, const struct trainer_step *s, const char *line)
+{
+	double loss, norm, rate, epoch;
+	if (sscanf(line, "step %lf %lf %lf %lf", &loss, &norm, &rate, &epoch) != 4)
+		abort();
+	TEST_NEAR(s->loss, loss, 1e-4, "%s step %lld: loss", r->title, (long long)s->step);
+	TEST_NEAR(s->grad_norm, norm, 1e-3, "%s step %lld: norm", r->title, (long long)s->step);
+	TEST(fabs(s->rate - rate) <= 1e-8 * rate && fabs(s->epoch - epoch) < 1e-7, "%s step %lld: rate %g, epoch %g", r->title,
+	     (long long)s->step, s->rate, s->epoch);
+}
+
+/* A run of the golden, whose first line has been read; the weights it ends with stay in m. */
+static void follow(FILE *f, const struct run *r, const struct dataset *d, int threads, struct model *m)
+{
+	char line[300];
+	struct trainer *t;
+	struct trainer_step s;
+	struct trainer_loss l;
+	tiny_model(m, r->model);
+	if (trainer_open(&t, m, d, &r->rule, threads, &e))
+		abort();
+	for (int64_t k = 1; k <= r->rule.max_steps; k++) {
+		TEST(trainer_step(t, &s, &e) == 1 && s.step == k, "%s step %lld", r->title, (long long)k);
+		if (!fgets(line, sizeof line, f))
+			abort();
+		compare_step(r, &s, line);
+	}
+	TEST(trainer_step(t, &s, &e) == 0 && trainer_step(t, &s, &e) == 0, "%s is over", r->title);
+	long at = ftell(f);
+	double want;
+	if (fgets(line, sizeof line, f) && sscanf(line, "eval %lf", &want) == 1) {
+		TEST(trainer_eval(t, d, 2, &l, &e) == 0 && l.records == RECORDS && l.batches == 6, "%s: evaluation", r->title);
+		TEST_NEAR(l.loss, want, 1e-4, "%s: eval_loss", r->title);
+	} else {
+		fseek(f, at, SEEK_SET);
+	}
+	trainer_close(t);
+}
+
+/* The loss of the last update, and the weights behind it in m. */
+static double last_loss(const struct run *r, const struct dataset *d, int threads, struct model *m)
+{
+	struct trainer *t;
+	struct trainer_step s = {0};
+	tiny_model(m, r->model);
+	if (trainer_open(&t, m, d, &r->rule, threads, &e))
+		abort();
+	while (trainer_step(t, &s, &e) == 1)
+		;
+	trainer_close(t);
+	return s.loss;
+}
+
+/* The same number of threads: the same bits. Another one: the same losses to 1e-5. Not
+ * judged: Adafactor on model A. Its key biases outside the rotary dimensions have a true
+ * gradient of 0; what is left is rounding noise, which Adafactor blows up to steps of full
+ * size, and through the rms it divides by into the steps of the other biases. */
+static void again(const struct run *r, const struct dataset *d, const struct model *want, int threads)
+{
+	struct model m;
+	double loss = last_loss(r, d, threads, &m);
+	int same = memcmp(m.w, want->w, m.lay.total * sizeof *m.w) == 0;
+	model_release(&m);
+	TEST(same && isfinite(loss), "%s: the same bits again", r->title);
+	if (r->rule.optim.kind == OPTIM_ADAFACTOR && r->model == 'A')
+		return;
+	double other = last_loss(r, d, threads + 3, &m);
+	TEST_NEAR(other, loss, 1e-5, "%s: %d threads more", r->title, 3);
+	model_release(&m);
+}
+
+static void golden(void)
+{
+	struct dataset d = records();
+	FILE *f = fopen("tests/golden/trainer.txt", "r");
+	char line[300];
+	struct run r;
+	int runs = 0;
+	if (!f)
+		abort();
+	while (fgets(line, sizeof line, f)) {
+		struct model m;
+		if (!parse_run(line, &r))
+			continue;
+		follow(f, &r, &d, 1 + runs % 3, &m);
+		again(&r, &d, &m, 1 + runs % 3);
+		model_release(&m);
+		runs++;
+	}
+	TEST(runs == 16, "%d runs compared", runs);
+	fclose(f);
+	dataset_release(&d);
+}
+
+/* Numbers of steps as HF's Trainer counts them. */
+static void plans(void)
+{
+	static const struct {
+		size_t n;
+		int64_t batch, accum, max_steps;
+		double epochs;
+		enum sampler_kind sampler;
+		int64_t batches, per_epoch, steps, epochs_begun;
+	} want[] = {
+		{1260, 1, 4, 3, 1, SAMPLER_HF_425, 1260, 315, 3, 1}, /* the guide's */
+		{1260, 8, 1, -1, 3, SAMPLER_HF, 158, 158, 474, 3},
+		{10, 1, 4, -1, 3, SAMPLER_HF, 10, 3, 9, 3},
+		{10, 1, 4, -1, 3, SAMPLER_HF_425, 10, 2, 6, 3},
+		{3, 1, 4, -1, 2, SAMPLER_HF_425, 3, 1, 2, 2},
+		{3, 8, 4, -1, 0.5, SAMPLER_SEQUENTIAL, 1, 1, 1, 1},
+		{100, 10, 3, -1, 2.5, SAMPLER_HF, 10, 4, 10, 3},
+		{1, 1, 1, 7, 1, SAMPLER_HF, 1, 1, 7, 7},
+	};
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+		struct trainer_rule r = trainer_defaults();
+		struct trainer_plan p;
+		r.batch = want[i].batch;
+		r.accum = want[i].accum;
+		r.max_steps = want[i].max_steps;
+		r.epochs = want[i].epochs;
+		r.sampler = want[i].sampler;
+		r.warmup_ratio = 0.1;
+		int rc = trainer_plan(&p, &r, want[i].n, &e);
+		TEST(rc == 0 && p.batches == want[i].batches &&
+		         p.steps_per_epoch == want[i].per_epoch && p.steps == want[i].steps && p.epochs == want[i].epochs_begun &&
+		         p.warmup == (p.steps + 9) / 10,
+		     "plan %zu: %lld batches, %lld updates an epoch, %lld in all", i, (long long)p.batches,
+		     (long long)p.steps_per_epoch, (long long)p.steps);
+	}
+	struct trainer_rule r = trainer_defaults();
+	struct trainer_plan p;
+	r.epochs = 1e18;
+	int rc = trainer_plan(&p, &r, 1260, &e);
+	TEST(rc == -1 && e.kind == ERR_USAGE, "more steps than can be counted: %s", e.msg);
+}
+
+/* Records without a token in the loss: no NaN, and no step left out. */
+static void silence(void)
+{
+	struct dataset d = {0};
+	static const int32_t ids[] = {5, 6, 7}, out[] = {-100, -100, -100};
+	for (int i = 0; i < 5; i++)
+		add(&d, i == 2 ? 0 : 3, ids, i == 4 ? ids : out, NULL);
+	for (int kind = 0; kind < 4; kind++) {
+		struct trainer_rule r = trainer_defaults();
+		struct trainer *t;
+		struct trainer_step s;
+		struct model m;
+		double sum = 0;
+		int steps = 0, silent = 0;
+		r.batch = 1;
+		r.accum = 1 + kind / 2;
+		r.epochs = 1;
+		r.optim.kind = kind % 2 ? OPTIM_ADAFACTOR : OPTIM_ADAMW;
+		r.reduction = kind / 2 ? TRAINER_SEQUENCE : TRAINER_TOKEN;
+		tiny_model(&m, 'A');
+		if (trainer_open(&t, &m, &d, &r, 1, &e))
+			abort();
+		while (trainer_step(t, &s, &e) == 1) {
+			steps++;
+			silent += s.scored == 0 && s.loss == 0 && s.grad_norm == 0;
+		}
+		for (size_t i = 0; i < m.lay.total; i++)
+			sum += (double)m.w[i];
+		TEST(steps == (kind / 2 ? 3 : 5) && silent == steps - 1 && isfinite(sum), "updates of nothing: %d of %d", silent, steps);
+		trainer_close(t);
+		model_release(&m);
+	}
+	struct dataset none = {0};
+	struct trainer_rule r = trainer_defaults();
+	struct trainer *t;
+	struct trainer_loss l;
+	struct model m;
+	tiny_model(&m, 'A');
+	TEST(trainer_open(&t, &m, &none, &r, 1, &e) == -1 && e.kind == ERR_DATA, "no record: %s", e.msg);
+	if (trainer_open(&t, &m, &d, &r, 1, &e))
+		abort();
+	TEST(trainer_eval(t, &none, 8, &l, &e) == -1, "nothing to evaluate: %s", e.msg);
+	TEST(trainer_eval(t, &d, 5, &l, &e) == 0 && isfinite(l.loss) && l.batches == 1, "one batch of all");
+	double whole = l.loss;
+	TEST(trainer_eval(t, &d, 1, &l, &e) == 0 && l.batches == 5, "a batch a record");
+	TEST_NEAR(l.loss, whole, 1e-6, "batches without a token in the loss weigh nothing");
+	trainer_close(t);
+	model_release(&m);
+	dataset_release(&d);
+}
+
+static void not_finite(void)
+{
+	struct dataset d = records();
+	struct trainer_rule r = trainer_defaults();
+	struct trainer *t;
+	struct trainer_step s;
+	struct model m;
+	r.rate = 1e30;
+	r.batch = 2;
+	tiny_model(&m, 'A');
+	if (trainer_open(&t, &m, &d, &r, 1, &e))
+		abort();
+	int rc;
+	while ((rc = trainer_step(t, &s, &e)) == 1)
+		;
+	TEST(rc == -1 && e.kind == ERR_DATA && strstr(e.msg, "step "), "a loss that is no number ends it: %s", e.msg);
+	trainer_close(t);
+	model_release(&m);
+	dataset_release(&d);
+}
+
+int main(void)
+{
+	data();
+	packs();
+	plans();
+	silence();
+	not_finite();
+	golden();
+	return test_done();
+}
