@@ -105,21 +105,21 @@ static void options(void)
 	};
 	static const struct opt_prog prog = {"prog", "[options] [FILE ...]", "a test", opts};
 	struct err e;
-	char *ok[] = {"prog", "a", "-vn5", "--string=x y", "-", "--max_steps", "0.5", "--side", "right", "--sp", "1", "--special=", "--", "-z", NULL};
-	char **argv = ok;
+	const char *ok[] = {"prog", "a", "-vn5", "--string=x y", "-", "--max_steps", "0.5", "--side", "right", "--sp", "1", "--special=", "--", "-z", NULL};
+	char **argv = (char **)ok;
 	int argc = 14;
 	TEST(opt_parse(&prog, &argc, &argv, &e) == OPT_OK, "a line with every form of option");
 	TEST(argc == 3 && !strcmp(argv[0], "a") && !strcmp(argv[1], "-") && !strcmp(argv[2], "-z"), "operands in order");
 	TEST(flag && given && n == 5 && !strcmp(str, "x y") && x == 0.5 && word == 1 && list.n == 2 && !*list.v[1], "values arrive");
-	static const struct { char *a, *b; const char *says; } bad[] = {
+	static const struct { const char *a, *b, *says; } bad[] = {
 		{"--nope", NULL, "unknown option --nope"}, {"-z", NULL, "unknown option -z"}, {"--max", "3", "ambiguous"},
 		{"-n", NULL, "-n wants a value"}, {"--max-length", "101", "must be from 0 to 100"}, {"--max-length", "x", "whole number"},
 		{"--max-steps", "nan", "wants a number"}, {"--side", "up", "one of left|right"}, {"--verbose=1", NULL, "takes no value"},
 		{"--side", "lef", "one of left|right"},
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		char *line[] = {"prog", bad[i].a, bad[i].b, NULL};
-		argv = line;
+		const char *line[] = {"prog", bad[i].a, bad[i].b, NULL};
+		argv = (char **)line;
 		argc = bad[i].b ? 3 : 2;
 		TEST(opt_parse(&prog, &argc, &argv, &e) == OPT_BAD && strstr(e.msg, bad[i].says), "refused: %s %s", bad[i].a, bad[i].b ? bad[i].b : "");
 	}

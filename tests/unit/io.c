@@ -127,10 +127,10 @@ static void lines(void)
 	TEST(rc == 0 && seen == 1237, "BOM, CRLF, blank lines, a bad line and no last newline: records %d", seen);
 	TEST(strncmp(where, "one.jsonl:5: column 1: not valid JSON", 37) == 0, "the bad line is named: %s", where);
 	jsonl_close(&r);
-	char *none[] = {"absent"};
-	TEST(jsonl_open(&r, 1, none, &e) == -1 && strstr(e.msg, "absent: No such file"), "a missing file: %s", e.msg);
-	char *dir[] = {"."};
-	TEST(jsonl_open(&r, 1, dir, &e) == -1 && strstr(e.msg, "directory"), "a directory: %s", e.msg);
+	const char *none[] = {"absent"};
+	TEST(jsonl_open(&r, 1, (char **)none, &e) == -1 && strstr(e.msg, "absent: No such file"), "a missing file: %s", e.msg);
+	const char *dir[] = {"."};
+	TEST(jsonl_open(&r, 1, (char **)dir, &e) == -1 && strstr(e.msg, "directory"), "a directory: %s", e.msg);
 }
 
 /* --- streams ------------------------------------------------------------------------- */
@@ -285,14 +285,14 @@ static const char *token_lines =
 	"{\"q\": 1.0, \"input_ids\": [1, 2, 3], \"attention_mask\": [1, 1, 0], \"labels\": [1, -100, 3]}\n"
 	"{\"input_ids\": [], \"attention_mask\": [], \"labels\": []}\n";
 
-static int copy(char *from, const char *to, enum record_form form)
+static int copy(const char *from, const char *to, enum record_form form)
 {
 	struct record_in *in;
 	struct record_out *out;
 	struct record r;
 	struct shard_head h = {100, 0, 1, 9};
 	int rc;
-	if (record_open(&in, 1, &from, &e))
+	if (record_open(&in, 1, (char **)&from, &e))
 		return -1;
 	if (record_create(&out, to, form, &h, OUT_PLAIN, &e)) {
 		record_close(in);
@@ -334,18 +334,18 @@ static void records(void)
 	refused("{\"input_ids\": [1], \"labels\": [2]}\n", "label 2 of token 0 is neither its id nor -100");
 	refused("{\"input_ids\": [100]}\n", "id 100 is outside the vocabulary of 100");
 	refused("{\"input_ids\": 5}\n", "\"input_ids\" is no array");
-	char *mixed[] = {"t.jsonl", "t.nxs"};
+	const char *mixed[] = {"t.jsonl", "t.nxs"};
 	struct record_in *in;
 	struct record r;
 	int rc;
-	TEST(record_open(&in, 2, mixed, &e) == 0, "two forms");
+	TEST(record_open(&in, 2, (char **)mixed, &e) == 0, "two forms");
 	while ((rc = record_next(in, &r, &e)) == 1)
 		;
 	TEST(rc == -1 && strstr(e.msg, "t.nxs is a token shard and t.jsonl is JSON lines"), "are told apart: %s", e.msg);
 	record_close(in);
 	spill("empty", "", 0);
-	char *none = "empty";
-	TEST(record_open(&in, 1, &none, &e) == 0 && record_form(in) == RECORD_NONE && record_next(in, &r, &e) == 0, "an empty input has no records");
+	const char *none = "empty";
+	TEST(record_open(&in, 1, (char **)&none, &e) == 0 && record_form(in) == RECORD_NONE && record_next(in, &r, &e) == 0, "an empty input has no records");
 	record_close(in);
 }
 
