@@ -1,0 +1,123 @@
+/* nx/decode: the cache gives what the whole forward pass gives, however the ids come in. */
+#include "test.h"
+#include "tiny.h"
+
+#include "nx/decode.h"
+
+enum { N = 600, V = 97 };
+
+static int32_t ids[N];
+static float want[N * V];
+
+static void sequence(void)
+{
+	for (int i = 0; i < N; i++)
+		ids[i] = (int32_t)((tiny_u(tiny_name("decode"), (uint32_t)i) + 1) / 2 * V);
+}
+
+static int whole_pass(const struct model *m, struct err *e)
+{
+	const int start[2] = {0, N};
+	struct batch b = {.nseq = 1, .start = start, .ids = ids, .labels = ids};
+	struct work *ws = model_work(m, 1, e);
+	int rc = ws ? model_logits(m, ws, &b, want, e) : -1;
+	model_work_close(ws);
+	return rc;
+}
+
+/* Largest distance of the logits behind token `at`, relative to their size. */
+static double off(const struct decode *d, int at)
+{
+	const float *got = decode_logits(d), *w = want + (size_t)at * V;
+	double worst = 0, size = 0;
+	for (int j = 0; j < V; j++) {
+		worst = fmax(worst, fabs((double)got[j] - w[j]));
+		size = fmax(size, fabs((double)w[j]));
+	}
+	return worst / size;
+}
+
+/* Feeds ids[from..to) in pieces of `step`; the worst distance after each. */
+static double feed(struct decode *d, int from, int to, int step)
+{
+	struct err e;
+	double worst = 0;
+	for (int at = from; at < to; at += step) {
+		int n = to - at < step ? to - at : step;
+		if (decode_feed(d, ids + at, n, &e))
+			return 1e9;
+		worst = fmax(worst, off(d, at + n - 1));
+	}
+	return worst;
+}
+
+static void near(double t, char which, const char *what)
+{
+	TEST(t < 2e-5, "%c: %s (%.1g)", which, what, t);
+}
+
+static void pieces(char which, int threads)
+{
+	struct model m;
+	struct err e;
+	tiny_model(&m, which);
+	struct decode *d = decode_open(&m, threads, &e);
+	TEST(d && whole_pass(&m, &e) == 0, "%c, %d threads: opened", which, threads);
+	near(feed(d, 0, N, 1), which, "one by one, past where the cache grows");
+	TEST(decode_length(d) == N, "%c: all are in the cache", which);
+	decode_reset(d);
+	TEST(decode_length(d) == 0, "%c: reset empties it", which);
+	near(feed(d, 0, N, N), which, "all at once");
+	decode_reset(d);
+	near(feed(d, 0, N, 7), which, "seven at a time");
+	decode_reset(d);
+	near(feed(d, 0, 300, 300), which, "a prompt");
+	near(feed(d, 300, 330, 1), which, "and tokens behind it");
+	decode_close(d);
+	model_release(&m);
+}
+
+static void bad_ids(void)
+{
+	struct model m;
+	struct err e;
+	tiny_model(&m, 'A');
+	struct decode *d = decode_open(&m, 1, &e);
+	int32_t wrong[] = {1, V}, neg[] = {-1};
+	TEST(decode_feed(d, wrong, 2, &e) == -1 && e.kind == ERR_DATA && strstr(e.msg, "token id 97 is outside"), "an id too large is refused");
+	TEST(decode_feed(d, neg, 1, &e) == -1 && e.kind == ERR_DATA, "and a negative one");
+	TEST(decode_length(d) == 0, "nothing of it reached the cache");
+	decode_close(d);
+	model_release(&m);
+}
+
+/* The same bits on every run, and for decoding with any number of threads. */
+static void bits(void)
+{
+	static float first[V];
+	struct model m;
+	struct err e;
+	int same = 1;
+	tiny_model(&m, 'B');
+	for (int threads = 1; threads <= 3; threads++) {
+		struct decode *d = decode_open(&m, threads, &e);
+		for (int i = 0; i < 20; i++)
+			same &= decode_feed(d, ids + i, 1, &e) == 0;
+		if (threads == 1)
+			memcpy(first, decode_logits(d), sizeof first);
+		same &= memcmp(first, decode_logits(d), sizeof first) == 0;
+		decode_close(d);
+	}
+	TEST(same, "one, two and three threads decode to the same bits");
+	model_release(&m);
+}
+
+int main(void)
+{
+	sequence();
+	for (const char *w = "ABC"; *w; w++)
+		pieces(*w, *w == 'B' ? 2 : 1);
+	bad_ids();
+	bits();
+	return test_done();
+}
