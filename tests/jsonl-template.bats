@@ -1,0 +1,132 @@
+load helper
+
+each() {
+	cat >data.jsonl <<-'EOF'
+		{"question": "What?", "answer": "That.", "n": 1.50}
+		{"answer": {"0": "Here."}, "question": {"0": "Where?"}, "ok": true}
+	EOF
+}
+
+@test "without a template the column rule makes the text" {
+	"$BIN/jsonl-template" data.jsonl >got
+	cat >want <<-'EOF'
+		{"question": "What?", "answer": "That.", "n": 1.50, "text": "What?That."}
+		{"answer": {"0": "Here."}, "question": {"0": "Where?"}, "ok": true, "text": "Where?Here."}
+	EOF
+	same want got
+	echo '{"input": "a", "output": "b", "question": "c"}' | "$BIN/jsonl-template" | grep -F '"text": "ab"'
+	fails 1 "$BIN/jsonl-template" <<<'{"question": "c"}'
+	says 'jsonl-template: stdin:1: no field "question" and "answer"' err
+}
+
+@test "a template of one's own, from the command line and from a file" {
+	"$BIN/jsonl-template" -t '{question}|{answer}|{{}}' data.jsonl >got
+	says '"text": "What?|That.|{}"' got
+	says '"text": "Where?|Here.|{}"' got
+	printf 'Q {question}\nA {answer[0]}\n' >t
+	"$BIN/jsonl-template" --template-file t <(sed -n 2p data.jsonl) >got
+	says '"text": "Q Where?\nA Here."' got
+	printf '\357\273\277Q\r\n' >t
+	"$BIN/jsonl-template" -f t -n 1 data.jsonl >got
+	says '"text": "Q"' got
+	"$BIN/jsonl-template" -t '{n}' -n 1 data.jsonl >got
+	says '"text": "1.50"' got
+}
+
+@test "the presets are the guide's" {
+	"$BIN/jsonl-template" -p qa -n 1 data.jsonl >got
+	says '"text": "### Question:\nWhat?\n\n### Answer:\nThat."' got
+	"$BIN/jsonl-template" -p qa-prompt -n 1 -k prompt data.jsonl >got
+	says '"prompt": "### Question:\nWhat?\n\n### Answer:"}' got
+	"$BIN/jsonl-template" -p concat -n 1 data.jsonl >got
+	says '"text": "What? That."' got
+	printf '%s\n' '{"instruction": "I", "input": "", "output": "O"}' '{"instruction": "I", "input": "J", "output": "O"}' >alpaca
+	"$BIN/jsonl-template" -p alpaca alpaca >got
+	says 'completes the request.\n\n### Instruction:\nI\n\n### Response:O"' got
+	says 'context. Write a response that appropriately completes the request.\n\n### Instruction:\nI\n\n### Input:\nJ\n\n### Response:O"' got
+	"$BIN/jsonl-template" -p alpaca-prompt -k input alpaca >got
+	[ "$(grep -c '### Response:", "output": "O"}$' got)" = 2 ]
+}
+
+@test "a field that is there is replaced in its place, and may be part of the text" {
+	echo '{"text": "old", "z": 1}' | "$BIN/jsonl-template" -t 'new {text}' >got
+	echo '{"text": "new old", "z": 1}' >want
+	same want got
+}
+
+@test "a missing field names file and line, and what came before is written" {
+	echo '{"question": "no more"}' >>data.jsonl
+	fails 1 "$BIN/jsonl-template" -p qa data.jsonl
+	echo 'jsonl-template: data.jsonl:3: field "answer" is missing' >want
+	same want err
+	[ "$(wc -l <out)" = 2 ]
+	fails 1 "$BIN/jsonl-template" -p qa -o file data.jsonl
+	[ ! -e file ]
+	fails 1 "$BIN/jsonl-template" -t '{question[0].x}' data.jsonl
+	says 'data.jsonl:1: field "question[0].x" is missing' err
+}
+
+@test "bad records can be skipped, and are counted" {
+	printf '%s\n' '{"question": "no more"}' '{"question": ' '[1]' '{"question": "a", "answer": "b"}' >>data.jsonl
+	"$BIN/jsonl-template" --skip-bad -p qa data.jsonl >got 2>err
+	[ "$(wc -l <got)" = 3 ]
+	says 'jsonl-template: skipped 3 bad records, the first: data.jsonl:3: field "answer" is missing' err
+	"$BIN/jsonl-template" -q --skip-bad -p qa data.jsonl 2>err >/dev/null
+	[ ! -s err ]
+}
+
+@test "--head reads no further than it must" {
+	"$BIN/jsonl-template" --head 1 data.jsonl >got
+	[ "$(wc -l <got)" = 1 ]
+	# the rest is no JSON, and the stream never ends
+	{ cat data.jsonl && yes nonsense; } | "$BIN/jsonl-template" --head 2 >got
+	[ "$(wc -l <got)" = 2 ]
+	"$BIN/jsonl-template" --head 0 </dev/zero >got
+	[ ! -s got ]
+}
+
+@test "whole columns become rows" {
+	echo '{"question": {"0": "a", "5": "b"}, "answer": {"0": "x", "5": {"y": 1}}, "n": {"5": 2, "0": 1}}' >columns
+	"$BIN/jsonl-template" --columns -t '{question}{n}' columns >got
+	cat >want <<-'EOF'
+		{"question": "a", "answer": "x", "n": 1, "text": "a1"}
+		{"question": "b", "answer": {"y": 1}, "n": 2, "text": "b2"}
+	EOF
+	same want got
+	echo '{"text": ["a", "b", "c"]}' | "$BIN/jsonl-template" --columns -n 2 >got
+	printf '{"text": "%s"}\n' a b >want
+	same want got
+	fails 1 "$BIN/jsonl-template" columns
+	says 'field "question" holds 2 rows, not one text' err
+	fails 1 "$BIN/jsonl-template" --columns <<<'{"a": {"0": 1}, "b": {"0": 1, "1": 2}}'
+	says 'stdin:1: column "b" has not the rows of column "a"' err
+	fails 1 "$BIN/jsonl-template" --columns -t '{b}' <<<'{"a": {"0": 1, "1": 3}, "b": {"0": 1, "2": 2}}'
+	says 'stdin:1: row 1: column "b" has no row "1"' err
+	fails 1 "$BIN/jsonl-template" --columns <<<'{"a": "text"}'
+	says 'field "a" is no column' err
+}
+
+@test "templates that are wrong are told with their column" {
+	fails 2 "$BIN/jsonl-template" -t '{a' data.jsonl
+	says 'column 1 of the template: a "{" without its "}"' err
+	fails 2 "$BIN/jsonl-template" -t 'x{a:>3}' data.jsonl
+	says 'column 4 of the template: conversions and format specifications are not supported' err
+	echo '}' >t
+	fails 1 "$BIN/jsonl-template" -f t data.jsonl
+	says 'jsonl-template: t: column 1 of the template' err
+	fails 2 "$BIN/jsonl-template" -p alpacca data.jsonl
+	says 'there is no preset "alpacca", but qa|qa-prompt|alpaca|alpaca-prompt|concat' err
+	fails 2 "$BIN/jsonl-template" -p qa -t x data.jsonl
+	fails 2 "$BIN/jsonl-template" -t $'\xff' data.jsonl
+	fails 1 "$BIN/jsonl-template" -f missing data.jsonl
+}
+
+@test "the guide's data: every row gets its text, the empty one too" {
+	need_shared
+	"$BIN/jsonl-template" "$SHARED/lamini_docs.jsonl" >got
+	[ "$(wc -l <got)" = 1400 ]
+	sed -n 951p got >row
+	says '"question": "", "answer": "", "text": ""' row
+	"$BIN/jsonl-template" -p qa -n 1 "$SHARED/lamini_docs.jsonl" >got
+	says '"text": "### Question:\nWhat are the different types of documents available' got
+}
