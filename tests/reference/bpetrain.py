@@ -1,12 +1,14 @@
 """Goldens of lib/text/bpetrain: the merges HF's BpeTrainer learns.
 
 Ran under Python 3.11, tokenizers 0.23.3.
-usage: bpetrain.py GOLDEN_DIR
+usage: bpetrain.py GOLDEN_DIR [lamini_docs.jsonl]
 Reads bpetrain_multi.txt and bpetrain_code.txt there, writes bpetrain_CASE.merges:
 a line "# tokens hash" with the size of the vocabulary and the hash (lib/base/hash.h)
 of its tokens in order of id, each with a newline; then the merges in order.
-tests/unit/bpetrain.c trains on the same texts.
+tests/unit/bpetrain.c trains on the same texts. With the guide's data set also
+bpetrain_guide.sha256: of the 2000 tokens' merges as JSON strings, a line each.
 """
+import hashlib
 import json
 import sys
 
@@ -84,3 +86,11 @@ for name, texts, vocab, min_frequency, special in CASES:
         for a, b in d["model"]["merges"]:
             f.write(f"{a} {b}\n")
     print(name, len(tokens), len(d["model"]["merges"]))
+
+if len(sys.argv) > 2:
+    with open(sys.argv[2], encoding="utf-8") as f:
+        rows = [json.loads(line) for line in f]
+    d = train([r["question"] + r["answer"] for r in rows], 2000, 0, PYTHIA)
+    lines = "".join(json.dumps(f"{a} {b}", ensure_ascii=False) + "\n" for a, b in d["model"]["merges"])
+    with open(f"{OUT}/bpetrain_guide.sha256", "w") as f:
+        f.write(hashlib.sha256(lines.encode()).hexdigest() + "\n")
