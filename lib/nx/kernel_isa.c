@@ -83,7 +83,9 @@ INLINE float exp1(float x)
 	q = muladd(q, r, 0.49999994f);
 	float p = muladd(q, r * r, r) + 1;
 	int32_t k = bits(t) - 0x4B400000, half = k >> 1;
-	return p * from_bits((half + 127) * (1 << 23)) * from_bits((k - half + 127) * (1 << 23));
+	/* unsigned: of a NaN, k is any number */
+	uint32_t e1 = (uint32_t)(half + 127) << 23, e2 = (uint32_t)(k - half + 127) << 23;
+	return p * from_bits((int32_t)e1) * from_bits((int32_t)e2);
 }
 
 INLINE float tanh1(float x)

@@ -239,7 +239,7 @@ static void bias_cols(void *arg, int from, int to)
 /* Gradients of y = x w^T + b: dw and db added to; x (n, in), dy (n, out). */
 static void linear_grad(const struct pass *p, size_t w, size_t b, const float *dy, const float *x, int out, int in)
 {
-	struct bias_sum sum = {p->v, p->g + b, dy, out};
+	struct bias_sum sum = {p->v, b == SIZE_MAX ? NULL : p->g + b, dy, out};
 	mat_grad(p->v->pool, p->g + w, dy, x, p->v->n, out, in);
 	if (b != SIZE_MAX)
 		span_run(p->v->pool, out, 16, bias_cols, &sum);
