@@ -67,7 +67,8 @@ static int feed_line(struct job *j, const char *p, size_t n, const struct in *in
 	progress_to(&j->bar, ++j->texts, NULL);
 	if (bpetrain_feed(j->t, p, n, e) == 0)
 		return 0;
-	err_prefix(e, "%s:%llu: ", in_name(in), (unsigned long long)line);
+	if (e->kind == ERR_DATA)
+		err_prefix(e, "%s:%llu: ", in_name(in), (unsigned long long)line);
 	return skip_pass(&j->skip, e);
 }
 
@@ -133,8 +134,9 @@ static int feed_records(struct job *j, int argc, char **argv, struct err *e)
 		return -1;
 	while ((rc = jsonl_next(&r, &rec, e)) != 0) {
 		if (rc > 0 && feed_record(j, &r, rec, e)) {
-			jsonl_at(&r, e);
 			rc = -1;
+			if (e->kind == ERR_DATA)
+				jsonl_at(&r, e);
 		}
 		if (rc < 0 && skip_pass(&j->skip, e))
 			break;

@@ -154,10 +154,18 @@ static int put_row(struct job *j, const struct json *rec, const struct json *at,
 
 /* --- the stream ------------------------------------------------------------------------ */
 
+/* Where a data error is; 0 if --skip-bad goes on behind it. */
+static int bad(struct job *j, struct err *e)
+{
+	if (e->kind == ERR_DATA)
+		jsonl_at(&j->in, e);
+	return skip_pass(&j->skip, e);
+}
+
 static int put_rows(struct job *j, const struct json *rec, struct err *e)
 {
 	if (check_columns(rec, e))
-		return jsonl_at(&j->in, e), skip_pass(&j->skip, e);
+		return bad(j, e);
 	const struct json **next = arena_alloc(&j->in.arena, (rec->n + 1) * sizeof *next);
 	if (!next)
 		return err_mem(e);
@@ -167,9 +175,9 @@ static int put_rows(struct job *j, const struct json *rec, struct err *e)
 	for (const struct json *at = rec->child ? rec->child->child : NULL; at && !enough(j); at = at->next, number++) {
 		if (put_row(j, rec, at, next, e) == 0)
 			continue;
-		err_prefix(e, "row %zu: ", number);
-		jsonl_at(&j->in, e);
-		if (skip_pass(&j->skip, e))
+		if (e->kind == ERR_DATA)
+			err_prefix(e, "row %zu: ", number);
+		if (bad(j, e))
 			return -1;
 	}
 	return 0;
@@ -180,16 +188,13 @@ static int run(struct job *j, struct err *e)
 	struct json *rec;
 	int rc;
 	while (!enough(j) && (rc = jsonl_next(&j->in, &rec, e)) != 0) {
-		if (rc > 0 && columns) {
-			if (put_rows(j, rec, e))
-				return -1;
-			continue;
-		}
-		if (rc > 0 && put_record(j, rec, &j->in.arena, e)) {
-			jsonl_at(&j->in, e);
-			rc = -1;
-		}
-		if (rc < 0 && skip_pass(&j->skip, e))
+		if (rc < 0)
+			rc = skip_pass(&j->skip, e);
+		else if (columns)
+			rc = put_rows(j, rec, e);
+		else
+			rc = put_record(j, rec, &j->in.arena, e) ? bad(j, e) : 0;
+		if (rc)
 			return -1;
 	}
 	return 0;

@@ -168,8 +168,9 @@ static int run(struct job *j, struct err *e)
 	int rc;
 	while ((rc = record_next(j->in, &r, e)) != 0) {
 		if (rc > 0 && take(j, &r, e)) {
-			record_at(j->in, e);
 			rc = -1;
+			if (e->kind == ERR_DATA)
+				record_at(j->in, e);
 		}
 		if (rc < 0 && skip_pass(&j->skip, e))
 			return -1;

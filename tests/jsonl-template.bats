@@ -121,6 +121,17 @@ each() {
 	fails 1 "$BIN/jsonl-template" -f missing data.jsonl
 }
 
+@test "a full disk is an error of the output, not of a record" {
+	for _ in $(seq 2000); do cat data.jsonl; done >many.jsonl
+	got=0
+	"$BIN/jsonl-template" many.jsonl >/dev/full 2>err || got=$?
+	[ "$got" = 1 ]
+	echo 'jsonl-template: stdout: No space left on device' >want
+	same want err
+	"$BIN/jsonl-template" many.jsonl | head -n 1 >got
+	[ "$(wc -l <got)" = 1 ]
+}
+
 @test "the guide's data: every row gets its text, the empty one too" {
 	need_shared
 	"$BIN/jsonl-template" "$SHARED/lamini_docs.jsonl" >got

@@ -105,6 +105,15 @@ field() {
 	says 'skipped 2 bad records, the first: three.jsonl:4: ' err
 }
 
+@test "a full disk is an error of the output, not of a record" {
+	for _ in $(seq 2000); do cat three.jsonl; done >many.jsonl
+	got=0
+	"$BIN/pad-trunc" many.jsonl >/dev/full 2>err || got=$?
+	[ "$got" = 1 ]
+	echo 'pad-trunc: stdout: No space left on device' >want
+	same want err
+}
+
 @test "shards: the same result, and the padding token of the header" {
 	for text in 'Hello there, how is it going?' 'Well' 'And you?' ''; do
 		echo "{\"text\": \"$text\"}"
