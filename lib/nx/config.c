@@ -16,6 +16,35 @@ static const char *const acts[] = {
 	[CONFIG_GELU] = "gelu", [CONFIG_GELU_NEW] = "gelu_new", [CONFIG_GELU_FAST] = "gelu_fast", [CONFIG_RELU] = "relu"};
 enum { ACTS = sizeof acts / sizeof *acts };
 
+/* --- what the fields must agree on ---------------------------------------------- */
+
+int config_derive(struct config *c, struct err *e)
+{
+	if (c->hidden % c->heads)
+		return err_usage(e, "hidden size %d is no multiple of %d heads", c->hidden, c->heads);
+	c->head_dim = c->hidden / c->heads;
+	c->rotary_dims = (int)(c->head_dim * c->rotary_pct);
+	if (c->rotary_dims % 2)
+		return err_usage(e, "rotary fraction %g of a head's %d dimensions makes %d, which do not pair up", c->rotary_pct,
+		                 c->head_dim, c->rotary_dims);
+	return 0;
+}
+
+int config_set_act(struct config *c, const char *name, struct err *e)
+{
+	for (int i = 0; i < ACTS; i++)
+		if (!strcmp(name, acts[i])) {
+			c->act = (enum config_act)i;
+			return 0;
+		}
+	return err_usage(e, "activation %s is not supported: there is gelu, gelu_new, gelu_fast and relu", name);
+}
+
+const char *config_act_name(const struct config *c)
+{
+	return acts[c->act];
+}
+
 /* --- reading ------------------------------------------------------------------ */
 
 struct reader {
@@ -97,13 +126,12 @@ static int read_act(struct reader *r, struct config *c)
 	const struct json *v = member(r->top, "hidden_act");
 	if (!v)
 		return 0;
-	for (int i = 0; i < ACTS; i++)
-		if (json_streq(v, acts[i])) {
-			c->act = (enum config_act)i;
-			return 0;
-		}
-	return err_data(r->e, "%s: \"hidden_act\" %s is not supported: gelu, gelu_new, gelu_fast or relu", r->name,
-	                v->type == JSON_STRING ? v->s : "of another type");
+	if (v->type != JSON_STRING)
+		return err_data(r->e, "%s: \"hidden_act\" is no string", r->name);
+	if (config_set_act(c, v->s, r->e) == 0)
+		return 0;
+	r->e->kind = ERR_DATA;
+	return err_prefix(r->e, "%s: ", r->name);
 }
 
 /* Only angles that grow linearly with the position are computed here. */
@@ -129,10 +157,6 @@ static int read_rotary(struct reader *r, struct config *c)
 	if (rope && (may_num(r, rope, "partial_rotary_factor", 0, 1, &c->rotary_pct) ||
 	             may_num(r, rope, "rope_theta", 1e-3, 1e15, &c->rope_theta)))
 		return -1;
-	c->rotary_dims = (int)(c->head_dim * c->rotary_pct);
-	if (c->rotary_dims % 2)
-		return err_data(r->e, "%s: %g of a head's %d dimensions is %d, which do not pair up", r->name, c->rotary_pct,
-		                c->head_dim, c->rotary_dims);
 	return 0;
 }
 
@@ -144,10 +168,6 @@ static int read_sizes(struct reader *r, struct config *c)
 	    want_int(r, "intermediate_size", 1, 1 << 22, &c->ffn) ||
 	    may_int(r, "max_position_embeddings", 1, 1 << 28, &c->max_pos))
 		return -1;
-	if (c->hidden % c->heads)
-		return err_data(r->e, "%s: \"hidden_size\" %d is no multiple of \"num_attention_heads\" %d", r->name, c->hidden,
-		                c->heads);
-	c->head_dim = c->hidden / c->heads;
 	return 0;
 }
 
@@ -184,7 +204,10 @@ static int read_all(struct reader *r, struct config *c)
 	    may_bool(r, "attention_bias", &c->attn_bias) || may_id(r, "bos_token_id", &c->bos) ||
 	    may_id(r, "eos_token_id", &c->eos))
 		return -1;
-	return 0;
+	if (config_derive(c, r->e) == 0)
+		return 0;
+	r->e->kind = ERR_DATA;
+	return err_prefix(r->e, "%s: ", r->name);
 }
 
 int config_load(struct config *c, const char *path, struct err *e)
@@ -200,9 +223,9 @@ int config_load(struct config *c, const char *path, struct err *e)
 	else if (in_slurp(file.p, &text, e))
 		;
 	else if (json_parse(&a, text.p, text.n, &top, e))
-		err_prefix(e, "%s: ", file.p);
+		err_prefix(e, "%s: ", strcmp(file.p, "-") ? file.p : "stdin");
 	else
-		rc = read_all(&(struct reader){file.p, top, e}, c);
+		rc = read_all(&(struct reader){strcmp(file.p, "-") ? file.p : "stdin", top, e}, c);
 	arena_release(&a);
 	buf_release(&text);
 	buf_release(&file);
@@ -297,7 +320,7 @@ static int put_all(struct arena *a, struct json *o, const struct config *c, cons
 	json_push(list, arch);
 	return json_set(a, o, "architectures", list) || put_bool(a, o, "attention_bias", c->attn_bias) ||
 	       put_num(a, o, "attention_dropout", 0) || put_id(a, o, "bos_token_id", c->bos) ||
-	       put_id(a, o, "eos_token_id", c->eos) || put_str(a, o, "hidden_act", acts[c->act]) ||
+	       put_id(a, o, "eos_token_id", c->eos) || put_str(a, o, "hidden_act", config_act_name(c)) ||
 	       put_num(a, o, "hidden_dropout", 0) || put_int(a, o, "hidden_size", c->hidden) ||
 	       put_num(a, o, "initializer_range", c->init_range) || put_int(a, o, "intermediate_size", c->ffn) ||
 	       put_num(a, o, "layer_norm_eps", c->ln_eps) || put_int(a, o, "max_position_embeddings", c->max_pos) ||

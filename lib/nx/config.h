@@ -35,10 +35,16 @@ struct config {
 	int bos, eos;   /* token ids; -1: none */
 };
 
+/* "-" is a config.json on stdin. */
 int config_load(struct config *c, const char *path, struct err *e);
 /* pythia-14m, 31m, 70m, 160m, 410m, 1b, 1.4b, 2.8b, 6.9b, 12b */
 int config_named(struct config *c, const char *name, struct err *e);
 const char *config_names(void); /* "pythia-14m|pythia-31m|..." for messages and help */
+/* Sets head_dim and rotary_dims from the other fields; ERR_USAGE where these do not go together. */
+int config_derive(struct config *c, struct err *e);
+/* "gelu" and the like into c->act; ERR_USAGE. */
+int config_set_act(struct config *c, const char *name, struct err *e);
+const char *config_act_name(const struct config *c);
 /* config.json and generation_config.json into dir (each atomically). dtype: "float32", "bfloat16", "float16". */
 int config_save(const struct config *c, const char *dir, const char *dtype, struct err *e);
 
