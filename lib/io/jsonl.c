@@ -70,6 +70,8 @@ int jsonl_next_text(struct jsonl *r, struct json **rec, struct err *e)
 
 int jsonl_at(const struct jsonl *r, struct err *e)
 {
+	if (e->kind == ERR_IO || e->kind == ERR_MEM)
+		return -1;
 	return err_prefix(e, "%s:%llu: ", r->name, (unsigned long long)r->line);
 }
 

@@ -93,6 +93,8 @@ int record_at(const struct record_in *r, struct err *e)
 {
 	if (r->form != RECORD_SHARD)
 		return jsonl_at(&r->lines, e);
+	if (e->kind == ERR_IO || e->kind == ERR_MEM)
+		return -1;
 	return err_prefix(e, "%s: record %llu: ", in_name(r->in), (unsigned long long)r->count);
 }
 

@@ -51,7 +51,8 @@ const struct shard_head *record_head(const struct record_in *in); /* NULL for JS
 /* 1: a record, valid until the next call; 0: end; -1 (goes on after a data error in JSON lines). */
 int record_next(struct record_in *in, struct record *r, struct err *e);
 struct arena *record_arena(struct record_in *in); /* lives as long as the present record */
-/* Puts "FILE:LINE: " (JSON lines) or "FILE: record N: " before e's message; returns -1. */
+/* Puts "FILE:LINE: " (JSON lines) or "FILE: record N: " before e's message, unless it
+ * is of a system call or memory; returns -1. */
 int record_at(const struct record_in *in, struct err *e);
 /* The present JSON line as it was read, without its newline; NULL from a shard. */
 const struct buf *record_line(const struct record_in *in);
