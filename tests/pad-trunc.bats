@@ -149,8 +149,16 @@ field() {
 	says 'the tokenizer has no end-of-text or padding token' err
 }
 
-@test "with the Pythia tokenizer the guide's padding token is 0" {
+@test "with the Pythia tokenizer: the guide's lists from its texts, padding token 0" {
 	need_shared
+	printf '%s\n' 'Hi, how are you?' "I'm good" Yes >texts
+	"$BIN/bpe-encode" -q -t -T "$SHARED/pythia.tokenizer.json" texts >encoded
+	"$BIN/pad-trunc" -q -p longest -T "$SHARED/pythia.tokenizer.json" encoded >got
+	printf '%s\n' '[12764,13,849,403,368,32]' '[42,1353,1175,0,0,0]' '[4374,0,0,0,0,0]' >want
+	field input_ids got | same want -
+	"$BIN/bpe-encode" -q -t -s -T "$SHARED/pythia.tokenizer.json" texts | "$BIN/pad-trunc" -q -n 3 -p longest --truncation-side left >got
+	"$BIN/bpe-decode" -T "$SHARED/pythia.tokenizer.json" got >decoded
+	says ' are you?' decoded
 	"$BIN/pad-trunc" -q -p longest -T "$SHARED/pythia.tokenizer.json" three.jsonl >got
 	field input_ids got | grep -Fx '[4374,0,0,0,0,0]'
 }
