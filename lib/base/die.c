@@ -1,11 +1,13 @@
 #include "base/die.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #ifndef NXTOOLS_VERSION
 #define NXTOOLS_VERSION "unknown"
@@ -71,10 +73,21 @@ void die_close_stdout(void)
 		die_now("stdout: %s", errno ? strerror(errno) : "write error");
 }
 
+/* The first file opened would take the place of a standard stream that the caller
+ * closed, and its bytes be read as our input or be written over. Something that is
+ * open the wrong way holds the place: it fails as the closed stream would. */
+static void hold_closed_streams(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+			exit(DIE_FAILED);
+}
+
 void die_opts(const struct opt_prog *p, int *argc, char ***argv)
 {
 	struct err e;
 	progname = p->name;
+	hold_closed_streams();
 	signal(SIGPIPE, SIG_DFL);
 	switch (opt_parse(p, argc, argv, &e)) {
 	case OPT_OK:

@@ -11,7 +11,8 @@
 enum { DIE_FAILED = 1, DIE_USAGE = 2 };
 
 /* Takes the program's name, reads the options; answers --help and --version
- * itself, and ends with status 2 on wrong usage. Sets SIGPIPE back to its default. */
+ * itself, and ends with status 2 on wrong usage. Sets SIGPIPE back to its
+ * default, and fills the place of a closed standard stream with one that fails. */
 void die_opts(const struct opt_prog *p, int *argc, char ***argv);
 
 /* "name: message" and exit 1. */
