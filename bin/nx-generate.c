@@ -1,0 +1,367 @@
+/* nx-generate - answers from a model: greedy, with a cache of keys and values. */
+#include "base/die.h"
+#include "base/pool.h"
+#include "base/progress.h"
+#include "base/skip.h"
+#include "io/out.h"
+#include "io/record.h"
+#include "nx/generate.h"
+#include "text/bpe.h"
+#include "text/column.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *model, *tokenizer, *prompt, *field, *key = "generated", *output;
+static int64_t max_new, max_length = 100, max_input = 1000, threads;
+static bool ignore_eos, echo, any_tokenizer, skip_bad, timing, quiet;
+
+static const struct opt opts[] = {
+	{'m', "model", OPT_STR, &model, "DIR", "the model's directory (default $NX_MODEL)", 0, 0, NULL},
+	{'T', "tokenizer", OPT_STR, &tokenizer, "FILE", "tokenizer.json (default $NX_TOKENIZER, else the model's)", 0, 0, NULL},
+	{'p', "prompt", OPT_STR, &prompt, "TEXT", "answer this one prompt, as text", 0, 0, NULL},
+	{'f', "field", OPT_STR, &field, "NAME", "the records' field to answer (default: input_ids, else question, input or text)", 0, 0, NULL},
+	{'k', "key", OPT_STR, &key, "NAME", "the field that gets the answer (default generated)", 0, 0, NULL},
+	{0, "max-new-tokens", OPT_I64, &max_new, "N", "answer with at most N tokens", 1, 1e9, NULL},
+	{0, "max-length", OPT_I64, &max_length, "N", "prompt and answer have at most N tokens together (default 100)", 1, 1e9, NULL},
+	{0, "max-input-tokens", OPT_I64, &max_input, "N", "keep the last N tokens of a longer prompt (default 1000)", 1, 1e9, NULL},
+	{0, "ignore-eos", OPT_FLAG, &ignore_eos, NULL, "go on past the end of text", 0, 0, NULL},
+	{0, "echo", OPT_FLAG, &echo, NULL, "put the prompt's text in front of the answer's", 0, 0, NULL},
+	{0, "any-tokenizer", OPT_FLAG, &any_tokenizer, NULL, "take a shard of another tokenizer than the model's", 0, 0, NULL},
+	{0, "skip-bad", OPT_FLAG, &skip_bad, NULL, "pass over bad records and say how many", 0, 0, NULL},
+	{0, "threads", OPT_I64, &threads, "N", "threads to compute with (default: all processors)", 1, 1024, NULL},
+	{0, "timing", OPT_FLAG, &timing, NULL, "say on stderr how fast prompts and new tokens went", 0, 0, NULL},
+	{'o', "output", OPT_STR, &output, "FILE", "write to FILE instead of stdout", 0, 0, NULL},
+	OPT_COMMON(&quiet),
+	{0}
+};
+static const struct opt_prog prog = {"nx-generate", "[-m DIR] -p TEXT [options]\n[-m DIR] [options] [FILE ...]",
+                                     "answer prompts with a model", opts};
+
+struct tally {
+	uint64_t records, cut, empty, full;          /* records and prompts */
+	uint64_t cut_tokens, asked, answered, later; /* tokens; later: answered behind the first of an answer */
+	double asking, answering;                    /* seconds up to the first token, and behind it */
+};
+
+struct job {
+	struct model m;
+	struct decode *d;
+	struct generate_rules rules;
+	struct bpe *tok; /* NULL: there is none, only ids can be answered */
+	struct out *out;
+	bool live; /* one prompt at a terminal: show each token as it comes */
+	struct bpe_ids prompt, answer, plain;
+	size_t shown; /* tokens of the answer whose text has been written */
+	struct buf text, line;
+	double since; /* when the last token came */
+	struct skip skip;
+	struct tally n;
+};
+
+/* --- opening ------------------------------------------------------------------- */
+
+static struct bpe *open_tokenizer(const char *dir)
+{
+	struct buf path = {0};
+	struct bpe *t = NULL;
+	struct err e;
+	const char *file = tokenizer ? tokenizer : getenv("NX_TOKENIZER");
+	if (!file || !*file) {
+		if (buf_printf(&path, "%s/tokenizer.json", dir) || !(file = buf_str(&path)))
+			die_mem();
+		if (access(file, F_OK))
+			file = NULL;
+	}
+	if (file && bpe_load(&t, file, &e))
+		die_err(&e);
+	buf_release(&path);
+	return t;
+}
+
+static void open_job(struct job *j)
+{
+	struct err e;
+	const char *dir = model ? model : getenv("NX_MODEL");
+	if (!dir || !*dir)
+		die_usage("no model: give -m DIR or set NX_MODEL");
+	j->tok = open_tokenizer(dir);
+	if (prompt && !j->tok)
+		die_now("%s has no tokenizer.json: give one with -T", dir);
+	j->rules.max_new = max_new;
+	j->rules.max_length = max_length;
+	if (model_load(&j->m, dir, &e) || generate_eos(&j->rules, dir, &j->m.cfg, &e))
+		die_err(&e);
+	if (ignore_eos)
+		j->rules.neos = 0;
+	if (!(j->d = decode_open(&j->m, threads ? (int)threads : pool_cpus(), &e)))
+		die_err(&e);
+	if (out_open(&j->out, output, OUT_PLAIN, &e))
+		die_err(&e);
+}
+
+static void close_job(struct job *j)
+{
+	decode_close(j->d);
+	model_release(&j->m);
+	bpe_close(j->tok);
+	bpe_ids_release(&j->prompt);
+	bpe_ids_release(&j->answer);
+	bpe_ids_release(&j->plain);
+	buf_release(&j->text);
+	buf_release(&j->line);
+}
+
+/* --- one answer ------------------------------------------------------------------ */
+
+static int add_id(struct bpe_ids *to, int32_t id, struct err *e)
+{
+	if (to->n == to->cap) {
+		size_t cap = to->cap ? to->cap * 2 : 256;
+		int32_t *v = realloc(to->v, cap * sizeof *v);
+		if (!v)
+			return err_mem(e);
+		to->v = v;
+		to->cap = cap;
+	}
+	to->v[to->n++] = id;
+	return 0;
+}
+
+/* Appends the text of ids, without special tokens and ends of text. The model's
+ * vocabulary is often padded to a round number: ids the tokenizer does not know have no text. */
+static int to_text(struct job *j, const int32_t *ids, size_t n, struct buf *text, struct err *e)
+{
+	j->plain.n = 0;
+	for (size_t i = 0; i < n; i++)
+		if (ids[i] < (int32_t)bpe_vocab(j->tok) && !generate_is_eos(&j->rules, ids[i]) && add_id(&j->plain, ids[i], e))
+			return -1;
+	return bpe_decode(j->tok, j->plain.v, j->plain.n, true, text, e);
+}
+
+/* Writes the text of the tokens not yet shown, unless it ends within a character
+ * (decoded as U+FFFD) that the next token may complete. */
+static int show(struct job *j, bool last, struct err *e)
+{
+	static const char replacement[] = "\xEF\xBF\xBD";
+	buf_reset(&j->text);
+	if (to_text(j, j->answer.v + j->shown, j->answer.n - j->shown, &j->text, e))
+		return -1;
+	size_t n = j->text.n, w = sizeof replacement - 1;
+	if (!last && n >= w && memcmp(j->text.p + n - w, replacement, w) == 0)
+		return 0;
+	j->shown = j->answer.n;
+	return out_write(j->out, j->text.p, n, e) || out_flush(j->out, e) ? -1 : 0;
+}
+
+static int take(void *arg, int32_t id, struct err *e)
+{
+	struct job *j = arg;
+	double now = progress_clock();
+	*(j->answer.n ? &j->n.answering : &j->n.asking) += now - j->since;
+	j->n.later += j->answer.n > 0;
+	j->since = now;
+	return add_id(&j->answer, id, e) || (j->live && show(j, false, e)) ? -1 : 0;
+}
+
+/* The end of a prompt matters most: the guide's tokenizer cuts on the left. */
+static void cut_prompt(struct job *j)
+{
+	struct bpe_ids *p = &j->prompt;
+	if (p->n <= (size_t)max_input)
+		return;
+	size_t cut = p->n - (size_t)max_input;
+	memmove(p->v, p->v + cut, (size_t)max_input * sizeof *p->v);
+	p->n -= cut;
+	j->n.cut++;
+	j->n.cut_tokens += cut;
+}
+
+/* Answers j->prompt into j->answer. */
+static int answer(struct job *j, struct err *e)
+{
+	struct bpe_ids *p = &j->prompt;
+	j->answer.n = j->shown = 0;
+	cut_prompt(j);
+	if (p->n == 0) { /* as HF's generate() begins without a prompt */
+		if (j->m.cfg.bos < 0)
+			return err_data(e, "the prompt is empty and the model has no token to begin with");
+		if (add_id(p, j->m.cfg.bos, e))
+			return -1;
+		j->n.empty++;
+	}
+	if (generate_room(&j->rules, (int64_t)p->n) == 0)
+		j->n.full++;
+	j->since = progress_clock();
+	if (generate_run(j->d, &j->rules, p->v, (int)p->n, take, j, NULL, e))
+		return -1;
+	j->n.records++;
+	j->n.asked += p->n;
+	j->n.answered += j->answer.n;
+	return 0;
+}
+
+/* --- one prompt -------------------------------------------------------------------- */
+
+static void answer_prompt(struct job *j)
+{
+	struct err e;
+	size_t n = strlen(prompt);
+	j->live = !output && isatty(STDOUT_FILENO);
+	if (bpe_encode(j->tok, prompt, n, &j->prompt, &e)) {
+		err_prefix(&e, "the prompt: ");
+		die_err(&e);
+	}
+	if ((echo && out_write(j->out, prompt, n, &e)) || answer(j, &e) || show(j, true, &e) ||
+	    out_write(j->out, "\n", 1, &e)) {
+		out_abort(j->out);
+		die_err(&e);
+	}
+}
+
+/* --- records ----------------------------------------------------------------------- */
+
+/* The text a record is asked with: --field, or the prompt side of the column rule. */
+static int asked_text(const struct json *rec, const char **s, size_t *n, struct err *e)
+{
+	static const char *const rule[] = {"question", "input", "text"};
+	if (field)
+		return column_field(rec, field, s, n, e);
+	for (size_t i = 0; i < sizeof rule / sizeof *rule; i++)
+		if (json_get(rec, rule[i]))
+			return column_field(rec, rule[i], s, n, e);
+	return err_data(e, "no \"input_ids\", \"question\", \"input\" or \"text\" to answer: name a field with --field");
+}
+
+/* The record's prompt into j->prompt; with --echo its text into j->text. Padding is no part of it. */
+static int read_prompt(struct job *j, const struct record *r, struct err *e)
+{
+	const char *s;
+	size_t n;
+	j->prompt.n = 0;
+	buf_reset(&j->text);
+	if (r->has_ids && !field) {
+		for (size_t i = 0; i < r->n; i++)
+			if (r->attn[i] && add_id(&j->prompt, r->ids[i], e))
+				return -1;
+		return echo && j->tok ? to_text(j, j->prompt.v, j->prompt.n, &j->text, e) : 0;
+	}
+	if (!j->tok)
+		return err_usage(e, "a prompt of text needs a tokenizer: give one with -T");
+	if (asked_text(r->obj, &s, &n, e) || bpe_encode(j->tok, s, n, &j->prompt, e))
+		return -1;
+	return echo && buf_add(&j->text, s, n) ? err_mem(e) : 0;
+}
+
+/* The record, or what stands for one from a shard, with its answer. */
+static int put_answer(struct job *j, const struct record *r, struct arena *a, struct err *e)
+{
+	struct json *obj = r->obj ? r->obj : json_object(a);
+	if (!obj || (!r->obj && json_set(a, obj, "input_ids", json_ints(a, r->ids, r->n))))
+		return err_mem(e);
+	if (r->has_ids && !field && json_set(a, obj, "output_ids", json_ints(a, j->answer.v, j->answer.n)))
+		return err_mem(e);
+	if (j->tok) {
+		if (to_text(j, j->answer.v, j->answer.n, &j->text, e))
+			return -1;
+		if (json_set(a, obj, key, json_string(a, j->text.p ? j->text.p : "", j->text.n)))
+			return err_mem(e);
+	}
+	buf_reset(&j->line);
+	if (json_write(&j->line, obj) || buf_addc(&j->line, '\n'))
+		return err_mem(e);
+	return out_write(j->out, j->line.p, j->line.n, e) || out_flush(j->out, e) ? -1 : 0;
+}
+
+/* A shard says which tokenizer made its ids: another one's mean nothing to the model. */
+static void check_shard(const struct job *j, const struct shard_head *h, const char *name)
+{
+	if (h && !any_tokenizer && j->tok && h->fingerprint && h->fingerprint != bpe_fingerprint(j->tok))
+		die_now("%s: the shard was made by another tokenizer than the model's (--any-tokenizer takes it all the same)", name);
+}
+
+/* 0, or -1: a record that cannot be answered. */
+static int answer_record(struct job *j, struct record_in *in, const struct record *r, struct err *e)
+{
+	if (read_prompt(j, r, e) || answer(j, e))
+		return record_at(in, e);
+	return put_answer(j, r, record_arena(in), e);
+}
+
+static void answer_records(struct job *j, int argc, char **argv)
+{
+	struct record_in *in;
+	struct record r;
+	struct progress bar;
+	struct err e;
+	int rc;
+	if (record_open(&in, argc, argv, &e))
+		die_err(&e);
+	check_shard(j, record_head(in), argc && strcmp(argv[0], "-") ? argv[0] : "stdin");
+	j->skip.on = skip_bad;
+	progress_init(&bar, prog.name, 0, "records", quiet);
+	while ((rc = record_next(in, &r, &e)) != 0) {
+		if (rc > 0)
+			rc = answer_record(j, in, &r, &e);
+		if (rc < 0 && skip_pass(&j->skip, &e)) {
+			out_abort(j->out);
+			progress_end(&bar);
+			die_err(&e);
+		}
+		progress_to(&bar, j->n.records, NULL);
+	}
+	progress_end(&bar);
+	record_close(in);
+}
+
+/* --- what is left to say ------------------------------------------------------------- */
+
+static const char *s_of(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void report(const struct job *j)
+{
+	const struct tally *n = &j->n;
+	char text[1200];
+#define U(x) (unsigned long long)(x)
+	if (j->skip.n)
+		die_warn("%s", skip_text(&j->skip, "record", text, sizeof text));
+	if (n->cut)
+		die_warn("%llu prompt%s cut to the last %lld tokens, by %llu together", U(n->cut), s_of(n->cut),
+		         (long long)max_input, U(n->cut_tokens));
+	if (n->empty)
+		die_warn("%llu empty prompt%s: begun with the model's first token", U(n->empty), s_of(n->empty));
+	if (n->full)
+		die_warn("%llu prompt%s left no room for an answer in %lld tokens (--max-length)", U(n->full), s_of(n->full),
+		         (long long)max_length);
+	if (timing)
+		die_warn("%llu prompt tokens, %.1f/s; %llu new tokens, %.1f/s behind the first", U(n->asked),
+		         n->asking > 0 ? (double)n->asked / n->asking : 0, U(n->answered),
+		         n->answering > 0 ? (double)n->later / n->answering : 0);
+#undef U
+}
+
+int main(int argc, char **argv)
+{
+	static struct job j;
+	struct err e;
+	die_opts(&prog, &argc, &argv);
+	if (prompt && argc)
+		die_usage("-p answers one prompt: it takes no files");
+	if (prompt && field)
+		die_usage("-p and --field exclude each other");
+	open_job(&j);
+	if (prompt)
+		answer_prompt(&j);
+	else
+		answer_records(&j, argc, argv);
+	if (out_commit(j.out, &e))
+		die_err(&e);
+	if (!quiet)
+		report(&j);
+	close_job(&j);
+	return 0;
+}

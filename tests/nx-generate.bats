@@ -1,0 +1,268 @@
+#!/usr/bin/env bats
+# nx-generate: HF's ids on a tiny model, the limits, prompts of every kind, and what goes wrong.
+load helper
+
+# Made once: the small files of the examples in $S, and tiny model A of tests/unit/tiny.h (no tokenizer) in $S/tiny.
+setup_file() {
+	S=$BATS_FILE_TMPDIR/s
+	mkdir "$S"
+	BIN=$BIN "$ROOT/tests/small-files" "$S"
+	case $BIN in
+	*/build/*/bin) "${BIN%/bin}/unit/tinydir" A "$S/tiny" ;;
+	*) "$ROOT/build/rel/unit/tinydir" A "$S/tiny" ;;
+	esac
+	export S
+}
+
+each() {
+	unset NX_MODEL NX_TOKENIZER
+}
+
+# ids NAME FILE: the array called NAME of each record, as written.
+ids() {
+	sed 's/.*"'"$1"'": \[\([^]]*\)\].*/\1/' "$2"
+}
+
+# golden LINE: prompt and answer of a line of the golden file, comma-separated, into $ask and $want.
+golden() {
+	local line
+	line=$(sed -n "$1p" "$ROOT/tests/golden/generate.txt")
+	ask=$(cut -d'|' -f2 <<<"$line" | sed 's/^ *//; s/ *$//; s/ /, /g')
+	want=$(cut -d'|' -f3 <<<"$line" | sed 's/^ *//; s/ *$//; s/ /, /g')
+}
+
+@test "records with input_ids get HF's tokens, and keep what they held" {
+	golden 5
+	echo "{\"id\": 1.50, \"input_ids\": [$ask], \"more\": {\"a\": null}}" >in
+	"$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 40 --ignore-eos in >out
+	echo "{\"id\": 1.50, \"input_ids\": [$ask], \"more\": {\"a\": null}, \"output_ids\": [$want]}" >want
+	same want out
+}
+
+@test "the end of text ends the answer and is its last id; --ignore-eos goes on" {
+	golden 2
+	cp -r "$S/tiny" tiny
+	echo '{"eos_token_id": [96, 42]}' >tiny/generation_config.json
+	echo "{\"input_ids\": [$ask]}" >in
+	"$BIN/nx-generate" -m tiny --max-new-tokens 40 in >out
+	[ "$(ids output_ids out)" = "$want" ]
+	golden 1
+	"$BIN/nx-generate" -m tiny --max-new-tokens 40 --ignore-eos in >out
+	[ "$(ids output_ids out)" = "$want" ]
+}
+
+@test "an end of text is not in the answer's text, special or not" {
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 1 -k first --ignore-eos <<<'{"input_ids": [40, 50]}' >out
+	id=$(ids output_ids out)
+	cp -r "$S/model" model
+	echo "{\"eos_token_id\": $id}" >model/generation_config.json
+	"$BIN/nx-generate" -m model <<<'{"input_ids": [40, 50]}' >out
+	echo "{\"input_ids\": [40, 50], \"output_ids\": [$id], \"generated\": \"\"}" >want
+	same want out
+}
+
+@test "-p prints what bpe-decode makes of the same prompt's output_ids" {
+	echo '{"text": "What is a shard?"}' | "$BIN/bpe-encode" -q -T "$S/tokenizer.json" |
+		"$BIN/nx-generate" -m "$S/model" --max-new-tokens 20 | sed 's/.*"output_ids"/{"input_ids"/' >ids
+	"$BIN/bpe-decode" -T "$S/tokenizer.json" --skip-special-tokens ids >want
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 20 -p 'What is a shard?' >out
+	same want out
+	[ -s out ]
+}
+
+@test "the text of a prompt is answered as its ids are" {
+	head -n 4 "$S/data.jsonl" >in
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 8 in >a
+	"$BIN/jsonl-template" -t '{question}' in | "$BIN/bpe-encode" -q -T "$S/tokenizer.json" --field text |
+		"$BIN/nx-generate" -m "$S/model" --max-new-tokens 8 >b
+	same <(sed 's/.*"generated"/"generated"/' a) <(sed 's/.*"generated"/"generated"/' b)
+	[ "$(wc -l <a)" -eq 4 ]
+}
+
+@test "at a terminal the text comes token by token, but never half a character" {
+	local euros
+	euros=$(printf '€%.0s' {1..40})
+	echo "{\"text\": \"$euros\"}" | "$BIN/bpe-encode" -q -T "$S/tokenizer.json" |
+		"$BIN/nx-train" -q -m "$S/model" -o model --learning-rate 1e-2 --max-steps 60
+	"$BIN/nx-generate" -m model --max-new-tokens 39 -p '€' >out
+	printf '€%.0s' {1..13} >want # three tokens each
+	echo >>want
+	same want out
+	script -qec "'$BIN/nx-generate' -m model --max-new-tokens 39 -p '€'" /dev/null </dev/null | tr -d '\r' >out
+	same want out
+	# a character that stays half is shown as what it is
+	"$BIN/nx-generate" -m model --max-new-tokens 2 -p '€' >out
+	printf '\xEF\xBF\xBD\n' >want
+	same want out
+}
+
+@test "--max-length counts the prompt, --max-new-tokens does not and comes first" {
+	echo '{"input_ids": [1, 2, 3, 4]}' >in
+	"$BIN/nx-generate" -m "$S/tiny" --ignore-eos --max-length 7 in >out
+	[ "$(ids output_ids out | wc -w)" -eq 3 ]
+	"$BIN/nx-generate" -m "$S/tiny" --ignore-eos in >out
+	[ "$(ids output_ids out | wc -w)" -eq 96 ]
+	"$BIN/nx-generate" -m "$S/tiny" --ignore-eos --max-length 7 --max-new-tokens 9 in >out
+	[ "$(ids output_ids out | wc -w)" -eq 9 ]
+}
+
+@test "a prompt that fills --max-length gets an empty answer and a note" {
+	echo '{"input_ids": [1, 2, 3, 4]}' >in
+	fails 0 "$BIN/nx-generate" -m "$S/tiny" --max-length 4 in
+	says '"output_ids": []' out
+	says '1 prompt left no room for an answer in 4 tokens' err
+	fails 0 "$BIN/nx-generate" -m "$S/tiny" --max-length 4 -q in
+	[ ! -s err ]
+}
+
+@test "a long prompt keeps its end" {
+	golden 9
+	echo "{\"input_ids\": [$ask]}" >long
+	echo "{\"input_ids\": [${ask#*, }]}" >short
+	fails 0 "$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 12 --ignore-eos --max-input-tokens 299 long
+	says '1 prompt cut to the last 299 tokens, by 1 together' err
+	ids output_ids out >got
+	"$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 12 --ignore-eos short >whole
+	ids output_ids whole >want
+	same want got
+}
+
+@test "padding is no part of the prompt, on either side" {
+	local ones
+	golden 5
+	ones=$(tr -s 0-9 1 <<<"$ask")
+	echo "{\"input_ids\": [$ask, 0, 0], \"attention_mask\": [$ones, 0, 0]}" >in
+	echo "{\"input_ids\": [0, 0, $ask], \"attention_mask\": [0, 0, $ones]}" >>in
+	"$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 40 --ignore-eos in >out
+	ids output_ids out >got
+	printf '%s\n%s\n' "$want" "$want" >want
+	same want got
+}
+
+@test "the prompt is the question, else the input, else the text, or --field; -k names the answer" {
+	cat >in <<-'END'
+		{"text": "x", "input": "y", "question": "What is a shard?"}
+		{"text": "x", "input": "What is a shard?"}
+		{"text": {"0": "What is a shard?"}}
+	END
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 5 -k said in | sed 's/.*"said"/"said"/' | sort -u >out
+	[ "$(wc -l <out)" -eq 1 ]
+	echo '{"input_ids": [1, 2], "q": "What is a shard?"}' | "$BIN/nx-generate" -m "$S/model" --max-new-tokens 5 -f q -k said >one
+	run ! grep -q output_ids one
+	sed 's/.*"said"/"said"/' one >got
+	same out got
+}
+
+@test "a shard is answered as its JSON lines, with its ids in the record" {
+	head -n 3 "$S/tokens.jsonl" >in
+	head -n 3 "$S/data.jsonl" | "$BIN/bpe-encode" -q -T "$S/tokenizer.json" --shard >in.nxs
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 6 in >a
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 6 in.nxs >b
+	for f in input_ids output_ids generated; do
+		same <(sed "s/.*\"$f\": \([^]]*\)/\1/" a | cut -d']' -f1) <(sed "s/.*\"$f\": \([^]]*\)/\1/" b | cut -d']' -f1)
+	done
+}
+
+@test "a shard of another tokenizer is refused, unless --any-tokenizer" {
+	"$BIN/bpe-train" -q --vocab-size 300 -o other.json "$S/text.txt"
+	"$BIN/bpe-encode" -q -T other.json --shard "$S/data.jsonl" >other.nxs
+	fails 1 "$BIN/nx-generate" -m "$S/model" --max-new-tokens 1 other.nxs
+	says 'nx-generate: other.nxs: the shard was made by another tokenizer' err
+	[ ! -s out ]
+	fails 0 "$BIN/nx-generate" -m "$S/model" --max-new-tokens 1 --any-tokenizer other.nxs
+	fails 1 "$BIN/nx-generate" -m "$S/model" -T other.json --max-new-tokens 1 "$S/tokens.nxs"
+}
+
+@test "a shard that was cut off is an error behind the answers it held" {
+	head -c 3000 "$S/tokens.nxs" >cut.nxs
+	fails 1 "$BIN/nx-generate" -m "$S/model" --max-new-tokens 1 cut.nxs
+	says 'cut off' err
+	[ -s out ]
+	fails 1 "$BIN/nx-generate" -m "$S/model" --max-new-tokens 1 -o answers cut.nxs
+	[ ! -e answers ]
+}
+
+@test "a bad record ends the run with file and line, or is skipped and counted" {
+	cat >in <<-'END'
+		{"input_ids": [1, 2]}
+		{"input_ids": [1, 97]}
+		not JSON
+		{"other": "x"}
+		{"input_ids": [3]}
+	END
+	fails 1 "$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 1 in
+	says "nx-generate: in:2: token id 97 is outside the model's vocabulary of 97" err
+	[ "$(wc -l <out)" -eq 1 ]
+	fails 0 "$BIN/nx-generate" -m "$S/tiny" -T "$S/tokenizer.json" --max-new-tokens 1 --skip-bad in
+	[ "$(wc -l <out)" -eq 2 ]
+	says 'skipped 3 bad records, the first: in:2:' err
+	echo '{"other": "x"}' >in
+	fails 1 "$BIN/nx-generate" -m "$S/model" in
+	says 'nx-generate: in:1: no "input_ids", "question", "input" or "text" to answer' err
+}
+
+@test "an empty prompt begins with the model's first token, and is told" {
+	echo '{"question": ""}' >in
+	fails 0 "$BIN/nx-generate" -m "$S/model" --max-new-tokens 3 in
+	says '1 empty prompt: begun' err
+	mv out a
+	echo '{"input_ids": [0]}' | "$BIN/nx-generate" -m "$S/model" --max-new-tokens 3 >b
+	same <(sed 's/.*"generated"/"generated"/' a) <(sed 's/.*"generated"/"generated"/' b)
+	fails 0 "$BIN/nx-generate" -m "$S/model" --max-new-tokens 3 -p ''
+	[ -s out ]
+}
+
+@test "NX_MODEL and NX_TOKENIZER name what -m and -T do" {
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 3 -p 'Hello' >want
+	NX_MODEL=$S/model "$BIN/nx-generate" --max-new-tokens 3 -p 'Hello' >out
+	same want out
+	NX_MODEL=$S/tiny NX_TOKENIZER=$S/tokenizer.json "$BIN/nx-generate" -m "$S/model" --max-new-tokens 3 -p 'Hello' >out
+	same want out
+	NX_TOKENIZER=nowhere.json fails 1 "$BIN/nx-generate" -m "$S/model" -p 'Hello'
+	says 'nowhere.json' err
+	fails 2 "$BIN/nx-generate" -p 'Hello'
+	says 'no model' err
+}
+
+@test "text needs a tokenizer" {
+	fails 1 "$BIN/nx-generate" -m "$S/tiny" -p 'Hello'
+	says 'tokenizer' err
+	echo '{"text": "a"}' >in
+	fails 2 "$BIN/nx-generate" -m "$S/tiny" in
+	says 'in:1: a prompt of text needs a tokenizer' err
+}
+
+@test "-p takes no files and no field" {
+	fails 2 "$BIN/nx-generate" -m "$S/model" -p 'Hello' in
+	fails 2 "$BIN/nx-generate" -m "$S/model" -p 'Hello' -f x
+}
+
+@test "--echo puts the prompt in front" {
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 3 -p 'Hello' >answer
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 3 -p 'Hello' --echo >out
+	same <(printf Hello; cat answer) out
+	echo '{"text": "Hello"}' | "$BIN/nx-generate" -m "$S/model" --max-new-tokens 3 --echo >out
+	says '"generated": "Hello' out
+}
+
+@test "--timing speaks on stderr, and the number of threads changes nothing" {
+	fails 0 "$BIN/nx-generate" -m "$S/model" --threads 1 --max-new-tokens 30 -p 'Hello' --timing
+	says 'new tokens' err
+	mv out one
+	fails 0 "$BIN/nx-generate" -m "$S/model" --threads 3 --max-new-tokens 30 -p 'Hello'
+	[ ! -s err ]
+	same one out
+}
+
+@test "invalid UTF-8 in a prompt is an error" {
+	fails 1 "$BIN/nx-generate" -m "$S/model" -p $'a\xff'
+	says 'nx-generate: the prompt:' err
+}
+
+@test "a model that is not there, or is no model" {
+	fails 1 "$BIN/nx-generate" -m nowhere -T "$S/tokenizer.json" -p 'Hello'
+	says 'nowhere' err
+	mkdir empty
+	fails 1 "$BIN/nx-generate" -m empty -T "$S/tokenizer.json" -p 'Hello'
+	says 'config.json' err
+}
