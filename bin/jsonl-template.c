@@ -12,13 +12,14 @@
 
 static const char *text, *file, *preset, *key = "text", *output;
 static int64_t head = -1;
-static bool columns, skip_bad, quiet;
+static bool columns, raw, skip_bad, quiet;
 
 static const struct opt opts[] = {
 	{'t', "template", OPT_STR, &text, "TEXT", "the template, as Python's str.format reads it: {name} {a.b} {a[b]}", 0, 0, NULL},
 	{'f', "template-file", OPT_STR, &file, "FILE", "read the template from FILE", 0, 0, NULL},
 	{'p', "preset", OPT_STR, &preset, TEMPLATE_PRESETS, "a template of this name; with none of the three the column rule: question+answer, input+output or text", 0, 0, NULL},
 	{'k', "key", OPT_STR, &key, "NAME", "the field to write (default text)", 0, 0, NULL},
+	{'r', "raw", OPT_FLAG, &raw, NULL, "write the text alone, with a newline, instead of the record", 0, 0, NULL},
 	{'n', "head", OPT_I64, &head, "N", "stop after N records without reading the rest", 0, 9e18, NULL},
 	{0, "columns", OPT_FLAG, &columns, NULL, "records hold whole columns, {\"question\": {\"0\": ..., \"1\": ...}, ...}: make rows of them", 0, 0, NULL},
 	{0, "skip-bad", OPT_FLAG, &skip_bad, NULL, "pass over bad records and say how many", 0, 0, NULL},
@@ -85,7 +86,14 @@ static bool enough(const struct job *j)
 	return head >= 0 && j->written >= (uint64_t)head;
 }
 
-/* Renders the record's text, sets the field, writes the record. */
+/* The record with the text as its field, as a line. */
+static int set_field(struct job *j, struct json *rec, const struct column *c, struct arena *a, struct err *e)
+{
+	struct json *v = json_string(a, c->text, c->n);
+	return !v || json_set(a, rec, key, v) || json_write(&j->line, rec) ? err_mem(e) : 0;
+}
+
+/* Renders the record's text, sets the field, writes the record; with --raw, writes the text. */
 static int put_record(struct job *j, struct json *rec, struct arena *a, struct err *e)
 {
 	struct column c;
@@ -94,9 +102,10 @@ static int put_record(struct job *j, struct json *rec, struct arena *a, struct e
 		return -1;
 	if (j->template)
 		c = (struct column){.text = j->text.p, .n = j->text.n};
-	struct json *v = json_string(a, c.text, c.n);
 	buf_reset(&j->line);
-	if (!v || json_set(a, rec, key, v) || json_write(&j->line, rec) || buf_addc(&j->line, '\n'))
+	if (raw ? buf_add(&j->line, c.text, c.n) && err_mem(e) : set_field(j, rec, &c, a, e))
+		return -1;
+	if (buf_addc(&j->line, '\n'))
 		return err_mem(e);
 	j->written++;
 	return out_write(j->out, j->line.p, j->line.n, e);

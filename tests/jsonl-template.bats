@@ -85,6 +85,19 @@ each() {
 	[ ! -s got ]
 }
 
+@test "--raw writes the text alone" {
+	"$BIN/jsonl-template" --raw -t '{question}
+	{answer}' data.jsonl >got
+	printf 'What?\n\tThat.\nWhere?\n\tHere.\n' >want
+	same want got
+	printf '{"text": "%s"}\n' '' 'a\u0000\"\u00e9' | "$BIN/jsonl-template" -r >got
+	printf '\na\0"\303\251\n' >want
+	same want got
+	echo '{"a": {"0": "x", "1": "y"}}' | "$BIN/jsonl-template" --columns -r -n 1 -t '<{a}>' >got
+	echo '<x>' >want
+	same want got
+}
+
 @test "whole columns become rows" {
 	echo '{"question": {"0": "a", "5": "b"}, "answer": {"0": "x", "5": {"y": 1}}, "n": {"5": 2, "0": 1}}' >columns
 	"$BIN/jsonl-template" --columns -t '{question}{n}' columns >got
