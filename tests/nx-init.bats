@@ -103,7 +103,7 @@ tokenizer() {
 	has hidden_size 32 empty
 	fails 1 "$BIN/nx-init" -o no/such/dir "${TINY[@]}"
 	says 'nx-init: no/such/dir: No such file or directory' err
-	[ "$(ls -A | grep -c '^\.')" -eq 0 ]
+	[ -z "$(find . -maxdepth 1 -name '.?*')" ]
 }
 
 @test "what makes no shape is refused" {

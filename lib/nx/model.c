@@ -137,21 +137,23 @@ static void lay_out_keep(struct layer_keep *k, const struct config *c, size_t n,
 	k->up = take(base, used, n * c->ffn);
 }
 
-/* Places everything for n rows, the longest sequence having `longest`; returns the floats it takes. */
-static size_t lay_out(struct work *ws, size_t n, int longest, bool back, bool head, float *base)
+/* Places everything for n rows, the longest sequence having `longest`; returns the floats
+ * it takes. Without ws->keep nothing is placed, only counted. */
+static size_t lay_out(struct work *ws, size_t n, int longest, int threads, bool back, bool head, float *base)
 {
 	const struct config *c = &ws->c;
 	struct layer_env *v = &ws->env;
+	struct layer_keep none;
 	size_t used = 0, wide = c->ffn > 3 * c->hidden || !back ? c->ffn : 3 * c->hidden;
 	for (int l = 0; l < (back ? c->layers : 1); l++)
-		lay_out_keep(&ws->keep[l], c, n, base, &used);
+		lay_out_keep(ws->keep ? &ws->keep[l] : &none, c, n, base, &used);
 	ws->x = take(base, &used, n * c->hidden);
 	ws->mean = take(base, &used, n);
 	ws->rstd = take(base, &used, n);
 	v->h = take(base, &used, n * c->hidden);
 	v->wide = take(base, &used, n * wide);
 	v->strip = (attention_scratch(longest) + 15) / 16 * 16;
-	v->strips = take(base, &used, v->strip * (size_t)pool_threads(ws->pool));
+	v->strips = take(base, &used, v->strip * (size_t)threads);
 	if (back) {
 		v->dh = take(base, &used, n * c->hidden);
 		v->datt = take(base, &used, n * c->hidden);
@@ -161,6 +163,12 @@ static size_t lay_out(struct work *ws, size_t n, int longest, bool back, bool he
 	if (head)
 		ws->logits = take(base, &used, losshead_scratch(c->vocab, c->hidden));
 	return used;
+}
+
+size_t model_work_bytes(const struct config *c, size_t rows, int longest, int threads)
+{
+	struct work ws = {.c = *c};
+	return lay_out(&ws, rows, longest, threads, true, true, NULL) * sizeof(float);
 }
 
 static int room_for_floats(struct work *ws, size_t n, struct err *e)
@@ -198,7 +206,7 @@ static int room_for_rows(struct work *ws, int n, struct err *e)
 /* Checks the ids and makes room; env is ready afterwards. */
 static int prepare(struct work *ws, const struct batch *b, bool back, bool head, struct err *e)
 {
-	int n = b->start[b->nseq], longest = 0;
+	int n = b->start[b->nseq], longest = 0, threads = pool_threads(ws->pool);
 	for (int i = 0; i < n; i++)
 		if (b->ids[i] < 0 || b->ids[i] >= ws->c.vocab)
 			return err_data(e, "token %d is not in the model's vocabulary of %d", b->ids[i], ws->c.vocab);
@@ -206,9 +214,9 @@ static int prepare(struct work *ws, const struct batch *b, bool back, bool head,
 		if (b->start[s + 1] - b->start[s] > longest)
 			longest = b->start[s + 1] - b->start[s];
 	if (attention_angles_upto(&ws->angles, &ws->c, longest, e) || room_for_rows(ws, n, e) ||
-	    room_for_floats(ws, lay_out(ws, (size_t)n, longest, back, head, NULL), e))
+	    room_for_floats(ws, lay_out(ws, (size_t)n, longest, threads, back, head, NULL), e))
 		return -1;
-	lay_out(ws, (size_t)n, longest, back, head, ws->mem);
+	lay_out(ws, (size_t)n, longest, threads, back, head, ws->mem);
 	for (int s = 0; s < b->nseq; s++)
 		for (int i = b->start[s]; i < b->start[s + 1]; i++)
 			ws->pos[i] = i - b->start[s];

@@ -47,6 +47,8 @@ struct batch {
 struct work; /* activations and threads; grows to the largest batch seen */
 struct work *model_work(const struct model *m, int threads, struct err *e);
 void model_work_close(struct work *ws);
+/* Bytes that model_loss with gradients holds for so many rows (activations, scratch and a chunk of logits). */
+size_t model_work_bytes(const struct config *c, size_t rows, int longest, int threads);
 
 /* Number of rows of b that are scored: labels[1:] of every sequence that are not -100. */
 int64_t model_scored(const struct batch *b);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- reading ------------------------------------------------------------------- */
 
@@ -48,15 +49,27 @@ static int wrong_shape(const struct safetensors_tensor *f, const struct param *t
 	return err_data(e, "%s: tensor %s is (%s) where the config says (%d)", f->file, t->name, got, t->rows);
 }
 
-static int read_one(float *w, const struct param *t, const struct safetensors *st, const char *dir, struct err *e)
+/* The file's tensor for t, of a type and shape that can be read; NULL and e otherwise. */
+static const struct safetensors_tensor *find(const struct param *t, const struct safetensors *st, const char *dir,
+                                             struct err *e)
 {
 	const struct safetensors_tensor *f = safetensors_find(st, t->name);
 	if (!f)
-		return err_data(e, "%s: tensor %s is missing", dir, t->name);
-	if (f->dtype == SAFETENSORS_OTHER)
-		return err_data(e, "%s: tensor %s has type %s; F32, F16 and BF16 are supported", f->file, t->name, f->dtype_name);
-	if (!same_shape(f, t))
-		return wrong_shape(f, t, e);
+		err_data(e, "%s: tensor %s is missing", dir, t->name);
+	else if (f->dtype == SAFETENSORS_OTHER)
+		err_data(e, "%s: tensor %s has type %s; F32, F16 and BF16 are supported", f->file, t->name, f->dtype_name);
+	else if (!same_shape(f, t))
+		wrong_shape(f, t, e);
+	else
+		return f;
+	return NULL;
+}
+
+static int read_one(float *w, const struct param *t, const struct safetensors *st, const char *dir, struct err *e)
+{
+	const struct safetensors_tensor *f = find(t, st, dir, e);
+	if (!f)
+		return -1;
 	safetensors_to_f32(f, w + t->off);
 	return 0;
 }
@@ -68,6 +81,8 @@ static int check_repeated_head(const float *w, const struct params *lay, const s
 	const struct param *t = in_table(lay, "gpt_neox.embed_in.weight");
 	if (f->dtype == SAFETENSORS_OTHER || !same_shape(f, t))
 		return wrong_shape(f, t, e);
+	if (!w)
+		return 0;
 	float *head = malloc(t->n * sizeof *head);
 	if (!head)
 		return err_mem(e);
@@ -78,6 +93,7 @@ static int check_repeated_head(const float *w, const struct params *lay, const s
 	              : 0;
 }
 
+/* w NULL: only names are looked at. */
 static int refuse_others(const float *w, const struct params *lay, const struct safetensors *st, struct err *e)
 {
 	for (size_t i = 0; i < safetensors_count(st); i++) {
@@ -104,6 +120,47 @@ int modelfile_read(float *w, const struct params *lay, const char *dir, struct e
 		rc = read_one(w, &lay->t[i], st, dir, e);
 	if (!rc)
 		rc = refuse_others(w, lay, st, e);
+	safetensors_close(st);
+	return rc;
+}
+
+/* Adds a type to the list, once. */
+static void note_type(char types[40], const char *name)
+{
+	size_t n = strlen(types);
+	if (!strstr(types, name))
+		snprintf(types + n, 40 - n, "%s%s", n ? ", " : "", name);
+}
+
+int modelfile_check(const struct params *lay, const char *dir, char types[40], struct err *e)
+{
+	static const char *const names[] = {"model.safetensors", "model.safetensors.index.json"};
+	struct safetensors *st;
+	bool there = false;
+	for (int i = 0; i < 2; i++) {
+		struct buf path = {0};
+		if (buf_printf(&path, "%s/%s", dir, names[i]) || !buf_str(&path)) {
+			buf_release(&path);
+			return err_mem(e);
+		}
+		there = there || access(path.p, F_OK) == 0;
+		buf_release(&path);
+	}
+	types[0] = '\0';
+	if (!there)
+		return 0;
+	if (safetensors_open(&st, dir, e))
+		return -1;
+	int rc = 1;
+	for (int i = 0; i < lay->n && rc == 1; i++) {
+		const struct safetensors_tensor *f = find(&lay->t[i], st, dir, e);
+		if (f)
+			note_type(types, f->dtype_name);
+		else
+			rc = -1;
+	}
+	if (rc == 1 && refuse_others(NULL, lay, st, e))
+		rc = -1;
 	safetensors_close(st);
 	return rc;
 }

@@ -14,6 +14,9 @@
 
 /* Fills w (lay->total floats) from dir/model.safetensors or its shards. */
 int modelfile_read(float *w, const struct params *lay, const char *dir, struct err *e);
+/* Holds dir's files against the table without reading weights: 1 if all is there, with the number
+ * types in `types` ("F32", "BF16, F32"), 0 if dir has no weights, -1. */
+int modelfile_check(const struct params *lay, const char *dir, char types[40], struct err *e);
 /* dir/model.safetensors in float32, atomically. */
 int modelfile_write(const float *w, const struct params *lay, const char *dir, struct err *e);
 /* Random weights: the same for a seed whatever the number of threads. Matrices normal(0, sigma). */
