@@ -20,7 +20,7 @@ static const struct opt opts[] = {
 	{0, "replace-invalid", OPT_FLAG, &replace_invalid, NULL, "with --text: U+FFFD for what is not valid UTF-8", 0, 0, NULL},
 	{0, "append-eos", OPT_FLAG, &append_eos, NULL, "end each record with the end-of-text token", 0, 0, NULL},
 	{0, "mask-prompt", OPT_FLAG, &mask_prompt, NULL, "label the prompt's tokens -100: they are not in the loss", 0, 0, NULL},
-	{0, "prompt-field", OPT_STR, &prompt_field, "NAME", "the field that holds the prompt, which the text begins with (default: what stands before the answer or output)", 0, 0, NULL},
+	{0, "prompt-field", OPT_STR, &prompt_field, "NAME", "the field that holds the prompt, which the text begins with (default: what stands before the answer or output and the white space in front of it)", 0, 0, NULL},
 	{'s', "shard", OPT_FLAG, &shard, NULL, "write a token shard instead of JSON lines", 0, 0, NULL},
 	{'z', "zstd", OPT_FLAG, &zstd, NULL, "compress the output", 0, 0, NULL},
 	{0, "skip-bad", OPT_FLAG, &skip_bad, NULL, "pass over bad records and say how many", 0, 0, NULL},
@@ -77,8 +77,15 @@ static int named_prompt(const struct json *rec, struct column *c, struct err *e)
 	return 0;
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* The prompt is what stands before the answer. Where the column rule made the
- * text that is the question; where a template did, all it put around it. */
+ * text that is the question; where a template did, all it put around it. White
+ * space between the two is left to the answer: prompts are asked without it, as
+ * the template qa-prompt ends, and a token may hold it with the answer's first word. */
 static int prompt_before(const struct json *rec, struct column *c, struct err *e)
 {
 	static const char *const pair[][2] = {{"question", "answer"}, {"input", "output"}};
@@ -92,6 +99,8 @@ static int prompt_before(const struct json *rec, struct column *c, struct err *e
 		if (n > c->n || memcmp(s, c->text + c->n - n, n) != 0)
 			return err_data(e, "the text does not end with field \"%s\": name the prompt with --prompt-field", pair[i][1]);
 		c->prompt = c->n - n;
+		while (c->prompt && is_blank(c->text[c->prompt - 1]))
+			c->prompt--;
 		return 0;
 	}
 	return err_data(e, "no prompt to mask: no field \"question\" and \"answer\", or \"input\" and \"output\"");
