@@ -150,6 +150,7 @@ static void shards(void)
 	unlink("modelfile.tmp/model-2-of-2.safetensors");
 	unlink("modelfile.tmp/model.safetensors.index.json");
 	TEST(modelfile_check(&n.lay, dir, found, &e) == 0, "no weights are no error to be told of");
+	model_release(&n);
 	TEST(model_load(&n, dir, &e) == -1 && strstr(e.msg, "model.safetensors: No such file"), "but to load: %s", e.msg);
 	model_release(&m);
 }
