@@ -1,0 +1,55 @@
+/* text/column: the column rule. */
+#include "test.h"
+
+#include "text/column.h"
+
+static struct arena a;
+
+static struct json *parse(const char *s)
+{
+	struct json *v;
+	struct err e;
+	if (json_parse(&a, s, strlen(s), &v, &e)) {
+		printf("# %s: %s\n", s, e.msg);
+		exit(1);
+	}
+	return v;
+}
+
+static void gives(const char *rec, const char *text, size_t prompt)
+{
+	struct column c;
+	struct err e;
+	int rc = column_text(&a, parse(rec), &c, &e);
+	TEST(rc == 0 && c.n == strlen(text) && memcmp(c.text, text, c.n) == 0 && c.prompt == prompt, "%s", rec);
+}
+
+static void refuses(const char *rec, const char *why)
+{
+	struct column c;
+	struct err e = {0};
+	int rc = column_text(&a, parse(rec), &c, &e);
+	TEST(rc == -1 && e.kind == ERR_DATA && strcmp(e.msg, why) == 0, "%s: %s", rec, e.msg);
+}
+
+int main(void)
+{
+	gives("{\"question\": \"Why?\", \"answer\": \"So.\"}", "Why?So.", 4);
+	gives("{\"answer\": \"So.\", \"question\": \"Why?\", \"text\": \"x\", \"input\": \"i\", \"output\": \"o\"}", "Why?So.", 4);
+	gives("{\"input\": \"i\", \"output\": \"oo\", \"text\": \"x\"}", "ioo", 1);
+	gives("{\"question\": \"q\", \"text\": \"x\"}", "x", 0);
+	gives("{\"question\": \"\", \"answer\": \"\"}", "", 0);
+	gives("{\"question\": {\"0\": \"q\"}, \"answer\": {\"0\": \"a\"}}", "qa", 1);
+	gives("{\"text\": {\"17\": \"x\"}, \"n\": 1}", "x", 0);
+	refuses("{\"question\": \"q\"}", "no field \"question\" and \"answer\", \"input\" and \"output\", or \"text\"");
+	refuses("[1]", "the record is an array, no JSON object");
+	refuses("{\"question\": null, \"answer\": \"a\"}", "field \"question\" is null, no text");
+	refuses("{\"question\": \"q\", \"answer\": 3}", "field \"answer\" is a number, no text");
+	refuses("{\"text\": {\"0\": \"a\", \"1\": \"b\"}}", "field \"text\" holds 2 rows, not one text");
+	refuses("{\"text\": {}}", "field \"text\" is an object, no text");
+	refuses("{\"text\": {\"0\": {\"0\": \"a\"}}}", "field \"text\" is an object, no text");
+	refuses("{\"text\": [\"a\"]}", "field \"text\" is an array, no text");
+	TEST(column_value(NULL) == NULL, "nothing stays nothing");
+	arena_release(&a);
+	return test_done();
+}
