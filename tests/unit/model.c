@@ -47,8 +47,8 @@ static void against_golden(const struct model *m, char which, int threads, doubl
                            const float *grad)
 {
 	char path[64], what[80];
-	double *want = NULL, nll, worst = 0;
-	int count, seen = 0;
+	double *want = NULL, nll = 0, worst = 0;
+	int count = 0, seen = 0;
 	size_t n;
 	snprintf(path, sizeof path, "tests/golden/tiny_%c.txt", which);
 	FILE *f = fopen(path, "r");
