@@ -186,7 +186,9 @@ masked() {
 	enc --shard -o t.nxs "$ROOT/tests/golden/bpe-texts.jsonl"
 	"$BIN/bpe-decode" -T "$SMALL" -0 t.nxs >got
 	same want got
-	enc --shard --zstd "$ROOT/tests/golden/bpe-texts.jsonl" | "$BIN/bpe-decode" -T "$SMALL" -0 >got
+	enc --shard --zstd "$ROOT/tests/golden/bpe-texts.jsonl" >t.nxs.zst
+	[ "$(head -c 4 t.nxs.zst | od -An -tx1)" = " 28 b5 2f fd" ]
+	"$BIN/bpe-decode" -T "$SMALL" -0 t.nxs.zst >got
 	same want got
 	enc --zstd "$ROOT/tests/golden/bpe-texts.jsonl" | "$BIN/bpe-decode" -T "$SMALL" -0 >got
 	same want got
