@@ -91,6 +91,8 @@ static void others(void)
 	list(&m);
 	add("gpt_neox.layers.2.attention.dense.bias", 1, 16, 0, some);
 	refused("model.safetensors: tensor gpt_neox.layers.2.attention.dense.bias is none of this model's");
+	char found[40];
+	TEST(modelfile_check(&m.lay, dir, found, &e) == -1 && strstr(e.msg, "is none of this"), "by the check, too");
 	list(&m);
 	nsrc--;
 	refused("tensor embed_out.weight is missing");
@@ -102,9 +104,30 @@ static void others(void)
 	entry("embed_out.weight")->shape[1] = 97;
 	refused("tensor embed_out.weight is (32, 97) where the config says (97, 32)");
 	list(&m);
+	entry("embed_out.weight")->shape[1] = 31;
+	refused("tensor embed_out.weight is (97, 31) where the config says (97, 32)");
+	list(&m);
 	entry("gpt_neox.layers.1.mlp.dense_h_to_4h.bias")->ndim = 2;
 	entry("gpt_neox.layers.1.mlp.dense_h_to_4h.bias")->shape[1] = 1;
 	refused("dense_h_to_4h.bias is (48, 1) where the config says (48)");
+	model_release(&m);
+}
+
+/* Weight decay is for matrices; every tensor begins on a cache line. */
+static void table(void)
+{
+	struct model m;
+	int decayed = 0, aligned = 0;
+	tiny_model(&m, 'A');
+	for (int i = 0; i < m.lay.n; i++) {
+		const struct param *t = &m.lay.t[i];
+		decayed += t->decay;
+		aligned += t->off % 16 == 0;
+		if (strstr(t->name, "bias") || strstr(t->name, "norm"))
+			TEST(!t->decay, "%s does not decay", t->name);
+	}
+	TEST(decayed == 2 + 4 * m.cfg.layers, "the embedding, the head and four matrices a layer do");
+	TEST(aligned == m.lay.n && (uintptr_t)m.w % 64 == 0, "tensors begin on cache lines");
 	model_release(&m);
 }
 
@@ -198,6 +221,7 @@ int main(void)
 	mkdir(dir, 0777);
 	types();
 	others();
+	table();
 	tied();
 	shards();
 	random_weights();
