@@ -29,7 +29,7 @@ work_of() {
 	split) ARGS=(--test-size 0.5 --test /dev/null) FILE=tokens.jsonl ;;
 	nx-init) ARGS=(--config model/config.json -o) FILE=made ;;
 	nx-info) ARGS=() FILE=model ;;
-	nx-train) ARGS=(-m model --max-steps 1) FILE=tokens.jsonl ;;
+	nx-train) ARGS=(-q -m model --max-steps 1) FILE=tokens.jsonl ;;
 	nx-generate) ARGS=(-m model --max-new-tokens 1) FILE=tokens.jsonl ;;
 	*)
 		echo "tests/cli.bats has no line for $1"

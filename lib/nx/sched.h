@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 enum sched_kind { SCHED_LINEAR, SCHED_COSINE, SCHED_CONSTANT, SCHED_CONSTANT_WITH_WARMUP };
-#define SCHED_WORDS "linear|cosine|constant|constant_with_warmup" /* in the order of the enum */
+#define SCHED_WORDS "linear|cosine|constant|constant-with-warmup" /* in the order of the enum */
 
 struct sched {
 	enum sched_kind kind;

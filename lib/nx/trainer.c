@@ -66,15 +66,13 @@ int trainer_plan(struct trainer_plan *p, const struct trainer_rule *r, size_t n,
 	return 0;
 }
 
-double trainer_flos(const struct model *m, size_t tokens)
+size_t trainer_bytes(const struct model *m, const struct dataset *d, const struct trainer_rule *r, int threads)
 {
-	size_t embedding = (size_t)m->cfg.vocab * (size_t)m->cfg.hidden;
-	return 6.0 * (double)tokens * (double)(m->lay.count - embedding);
-}
-
-size_t trainer_bytes(const struct model *m, const struct trainer_rule *r)
-{
-	return 2 * m->lay.total * sizeof(float) + optim_bytes(&m->lay, r->optim.kind);
+	size_t tokens = d->n ? d->start[d->n] : 0;
+	size_t rows = d->longest > TRAINER_PASS ? d->longest : TRAINER_PASS;
+	return 2 * m->lay.total * sizeof(float) + optim_bytes(&m->lay, r->optim.kind) +
+	       model_work_bytes(&m->cfg, rows, (int)d->longest, threads) + tokens * sizeof *d->ids * (d->labels ? 2 : 1) +
+	       d->n * sizeof *d->start;
 }
 
 /* --- opening ----------------------------------------------------------------------- */

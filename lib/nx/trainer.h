@@ -102,9 +102,7 @@ struct trainer_loss {
 int trainer_eval(struct trainer *t, const struct dataset *d, int64_t batch, struct trainer_loss *l, struct err *e);
 void trainer_close(struct trainer *t); /* NULL is fine */
 
-/* 6 operations a token and parameter, the input embedding left out (also where it is the head, as HF counts). */
-double trainer_flos(const struct model *m, size_t tokens);
-/* Bytes for weights, gradient and optimizer state; activations come on top. */
-size_t trainer_bytes(const struct model *m, const struct trainer_rule *r);
+/* Bytes that training takes: weights, gradient, optimizer state, activations and records. */
+size_t trainer_bytes(const struct model *m, const struct dataset *d, const struct trainer_rule *r, int threads);
 
 #endif

@@ -2,9 +2,11 @@
 
     python generate.py > ../golden/generate.txt
     python generate.py --model DIR --generate "nx-generate -m DIR" [--new 64] [--prompts 6] [--rounds 3]
+        [--tokenizer tokenizer.json --data lamini_docs.jsonl]
 
 The second form compares nx-generate with HF on a model directory (the 70m model of
-nx-init), token by token, and measures both: same prompts, same number of threads.
+nx-init), token by token, and measures both: same prompts, same number of threads; with the last
+two options also the texts of the guide's inference().
 
 A line of the golden file: model, eos id (-1: none), new tokens at most, the prompt,
 what generate() put behind it (with the end of text, where it came), and the smallest
@@ -22,7 +24,7 @@ import sys
 import time
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from tinyweights import tiny_model, tiny_name, tiny_u
 
@@ -103,6 +105,28 @@ def speed(args, model):
               f"(best of {len(runs)} rounds)")
 
 
+def compare_texts(args, model):
+    """The guide's inference() on questions of its data set (every 40th row) and on harder text."""
+    tok = PreTrainedTokenizerFast(tokenizer_file=args.tokenizer, eos_token="<|endoftext|>")
+    tok.pad_token, tok.truncation_side = tok.eos_token, "left"
+    with open(args.data) as f:
+        texts = [json.loads(line)["question"] for line in f][::40]
+    texts += ["na\u00efve caf\u00e9 \u2014 \u20bfitcoin \u65e5\u672c\u8a9e \U0001f600?", "x = 1;\n\n    y  =   2\t# ok"]
+    run = subprocess.run(shlex.split(args.generate) + ["-T", args.tokenizer, "--threads", str(THREADS)], check=True,
+                         input="".join(json.dumps({"question": t}) + "\n" for t in texts), capture_output=True, text=True)
+    differ = 0
+    for text, line in zip(texts, run.stdout.splitlines(), strict=True):
+        ids = tok.encode(text, return_tensors="pt", truncation=True, max_length=1000)
+        out = model.generate(ids, max_length=100, do_sample=False, pad_token_id=0)
+        want = tok.batch_decode(out, skip_special_tokens=True)[0][len(text):]
+        got = json.loads(line)["generated"]
+        if want != got:
+            differ += 1
+            print(f"differs: {text!r}\n  HF   {want!r}\n  ours {got!r}")
+    print(f"{len(texts) - differ} of {len(texts)} texts are those of the guide's inference()")
+    return differ
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--model")
@@ -110,13 +134,16 @@ def main():
     p.add_argument("--new", type=int, default=64)
     p.add_argument("--prompts", type=int, default=6)
     p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--tokenizer")
+    p.add_argument("--data")
     args = p.parse_args()
     if not args.model:
         return golden()
     torch.set_num_threads(THREADS)
     model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
+    differ = compare_texts(args, model) if args.tokenizer else 0
     model.generation_config.eos_token_id = None
-    differ = compare(args, model)
+    differ += compare(args, model)
     speed(args, model)
     return differ != 0
 

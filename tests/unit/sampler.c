@@ -121,6 +121,8 @@ static void schedules(void)
 		double want;
 		if (sscanf(line, "%39s %lld %lld %lld %lf", kind, &warmup, &total, &k, &want) != 5)
 			continue;
+		for (char *c = kind; (c = strchr(c, '_'));)
+			*c = '-'; /* option tables spell it so */
 		s = (struct sched){word(SCHED_WORDS, kind), warmup, total};
 		double got = sched_factor(&s, k);
 		/* past the end the cosine of transformers rises again: nothing trains there */
