@@ -162,9 +162,9 @@ static void banner(const struct job *j)
 	const struct dataset *d = &j->train;
 	const struct trainer_plan *p = j->plan;
 	size_t tokens = d->start[d->n];
-	die_warn("%s: %llu trainable parameters; %s on %lld thread%s will take about %.2f GB of memory", j->dir, U(j->cost.params),
-	         rule.optim.kind == OPTIM_ADAMW ? "AdamW" : "Adafactor", (long long)threads, s_of(U(threads)),
-	         1e-9 * (double)trainer_bytes(&j->m, d, &rule, (int)threads));
+	die_warn("%s: %llu trainable parameters; %s on %lld thread%s will take about %.2f GB of memory", j->dir,
+	         U(j->cost.params), rule.optim.kind == OPTIM_ADAMW ? "AdamW" : "Adafactor", (long long)threads,
+	         s_of(U(threads)), 1e-9 * (double)trainer_bytes(&j->m, d, &rule, (int)threads));
 	die_warn("%llu record%s of %llu tokens, %llu of them in the loss; the longest has %llu", U(d->n), s_of(d->n), U(tokens),
 	         U(d->scored), U(d->longest));
 	report_records(j, d, "training");
@@ -180,8 +180,8 @@ static void banner(const struct job *j)
 static void dry(const struct job *j)
 {
 	double epochs = (double)j->plan->steps / (double)j->plan->steps_per_epoch;
-	die_warn("about %.4g GFLOPs in all; %s would be written", 1e-9 * epochs * count_flops(&j->cost, (double)j->train.start[j->train.n]),
-	         j->out);
+	double flops = epochs * count_flops(&j->cost, (double)j->train.start[j->train.n]);
+	die_warn("about %.4g GFLOPs in all; %s would be written", 1e-9 * flops, j->out);
 }
 
 /* --- the log -------------------------------------------------------------------------------- */
