@@ -127,6 +127,8 @@ int outdir_open(struct outdir **out, const char *final, bool merge, struct err *
 			rc = err_io(e, "%s", d->name);
 	}
 	if (rc) {
+		if (d->temp)
+			rmdir(d->temp);
 		forget(d);
 		return -1;
 	}
