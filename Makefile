@@ -19,7 +19,7 @@ endif
 AR      := ar
 FLAVOUR ?= rel
 PREFIX  ?= /usr/local
-PACKAGES := gcc make pkg-config libyajl-dev libutf8proc-dev libzstd-dev libopenblas-dev
+PACKAGES := gcc libc6-dev make pkg-config libyajl-dev libutf8proc-dev libzstd-dev libopenblas-dev
 CHECK_PACKAGES := bats shellcheck mandoc clang libclang-rt-dev
 
 # --- flags -------------------------------------------------------------------
