@@ -65,7 +65,7 @@ def ours(command, records, new):
     run = subprocess.run(shlex.split(command) + ["--max-new-tokens", str(new), "--ignore-eos", "--timing", "--threads",
                                                  str(THREADS)], input=text, capture_output=True, text=True, check=True)
     speeds = [float(x) for x in re.findall(r"([0-9.]+)/s", run.stderr)]
-    return [json.loads(line)["output_ids"] for line in run.stdout.splitlines()], speeds
+    return [json.loads(line)["output_ids"] for line in run.stdout.rstrip("\n").split("\n")], speeds
 
 
 def compare(args, model):
@@ -115,7 +115,7 @@ def compare_texts(args, model):
     run = subprocess.run(shlex.split(args.generate) + ["-T", args.tokenizer, "--threads", str(THREADS)], check=True,
                          input="".join(json.dumps({"question": t}) + "\n" for t in texts), capture_output=True, text=True)
     differ = 0
-    for text, line in zip(texts, run.stdout.splitlines(), strict=True):
+    for text, line in zip(texts, run.stdout.rstrip("\n").split("\n"), strict=True):
         ids = tok.encode(text, return_tensors="pt", truncation=True, max_length=1000)
         out = model.generate(ids, max_length=100, do_sample=False, pad_token_id=0)
         want = tok.batch_decode(out, skip_special_tokens=True)[0][len(text):]
