@@ -86,13 +86,13 @@ static void open_job(struct job *j)
 	const char *dir = model ? model : getenv("NX_MODEL");
 	if (!dir || !*dir)
 		die_usage("no model: give -m DIR or set NX_MODEL");
-	j->tok = open_tokenizer(dir);
-	if (prompt && !j->tok)
-		die_now("%s has no tokenizer.json: give one with -T", dir);
 	j->rules.max_new = max_new;
 	j->rules.max_length = max_length;
 	if (model_load(&j->m, dir, &e) || generate_eos(&j->rules, dir, &j->m.cfg, &e))
 		die_err(&e);
+	j->tok = open_tokenizer(dir);
+	if (prompt && !j->tok)
+		die_now("%s has no tokenizer.json: give one with -T", dir);
 	if (ignore_eos)
 		j->rules.neos = 0;
 	if (!(j->d = decode_open(&j->m, threads ? (int)threads : pool_cpus(), &e)))
@@ -117,16 +117,7 @@ static void close_job(struct job *j)
 
 static int add_id(struct bpe_ids *to, int32_t id, struct err *e)
 {
-	if (to->n == to->cap) {
-		size_t cap = to->cap ? to->cap * 2 : 256;
-		int32_t *v = realloc(to->v, cap * sizeof *v);
-		if (!v)
-			return err_mem(e);
-		to->v = v;
-		to->cap = cap;
-	}
-	to->v[to->n++] = id;
-	return 0;
+	return bpe_ids_add(to, id) ? err_mem(e) : 0;
 }
 
 /* Appends the text of ids, without special tokens and ends of text. The model's

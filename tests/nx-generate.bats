@@ -260,8 +260,8 @@ golden() {
 }
 
 @test "a model that is not there, or is no model" {
-	fails 1 "$BIN/nx-generate" -m nowhere -T "$S/tokenizer.json" -p 'Hello'
-	says 'nowhere' err
+	fails 1 "$BIN/nx-generate" -m nowhere -p 'Hello'
+	says "nx-generate: nowhere: No such file or directory" err
 	mkdir empty
 	fails 1 "$BIN/nx-generate" -m empty -T "$S/tokenizer.json" -p 'Hello'
 	says 'config.json' err
