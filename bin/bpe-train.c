@@ -194,7 +194,7 @@ static void report(const struct job *j)
 	if (j->skip.n)
 		die_warn("%s", skip_text(&j->skip, "text", text, sizeof text));
 	if (bpetrain_vocab(j->t) < vocab)
-		die_warn("%u tokens, not %lld: no pair of neighbours in %u distinct words occurs %lld times more",
+		die_warn("%u tokens, not %lld: no further pair in %u distinct words occurs %lld times",
 		         bpetrain_vocab(j->t), (long long)vocab, bpetrain_words(j->t),
 		         (long long)(min_frequency > 1 ? min_frequency : 1));
 }

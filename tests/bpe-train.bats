@@ -77,7 +77,7 @@ tokens() {
 
 @test "a text that runs dry is told" {
 	"$BIN/bpe-train" -V 1000 -o got text.txt 2>err
-	says 'tokens, not 1000: no pair of neighbours in 8 distinct words occurs 2 times more' err
+	says 'tokens, not 1000: no further pair in 8 distinct words occurs 2 times' err
 	"$BIN/bpe-train" -q -V 1000 text.txt 2>err >got
 	[ ! -s err ]
 	"$BIN/bpe-train" -q -V 1000 </dev/null >got
