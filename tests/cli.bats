@@ -218,3 +218,61 @@ filters() {
 		says "$p: cut.zst: " err
 	done
 }
+
+@test "a closed stdin or stdout is an error, and no other file takes its place" {
+	for p in $(filters); do
+		work_of "$p"
+		fails 1 "$BIN/$p" "${ARGS[@]}" <&-
+		says "$p: stdin: Bad file descriptor" err
+	done
+	for p in $PROGS; do
+		work_of "$p"
+		if ! writes_data "$p"; then continue; fi
+		got=0
+		"$BIN/$p" "${ARGS[@]}" "$FILE" >&- 2>err || got=$?
+		if [ "$got" -ne 1 ]; then echo "$p: exit status $got"; return 1; fi
+		says "$p: stdout: Bad file descriptor" err
+		"$BIN/$p" "${ARGS[@]}" "$FILE" >/dev/null 2>&-
+	done
+}
+
+@test "a directory is no input, and no output file" {
+	mkdir dir
+	for p in $(filters); do
+		work_of "$p"
+		fails 1 "$BIN/$p" "${ARGS[@]}" dir
+		says "$p: dir: Is a directory" err
+		if [ "$p" = nx-train ] || ! "$BIN/$p" --help | grep -q -- '-o, --output FILE'; then continue; fi
+		fails 1 "$BIN/$p" "${ARGS[@]}" -o dir "$FILE"
+		says "$p: dir: Is a directory" err
+		fails 1 "$BIN/$p" "${ARGS[@]}" -o none/out "$FILE"
+		says "$p: none/out: No such file or directory" err
+	done
+}
+
+@test "a byte-order mark, CRLF and a missing last newline change nothing" {
+	for p in $(filters); do
+		work_of "$p"
+		case $FILE in *.jsonl) ;; *) continue ;; esac
+		if [ "$p" = nx-train ]; then continue; fi # it prints a name with the time in it
+		fails 0 "$BIN/$p" "${ARGS[@]}" "$FILE"
+		mv out want
+		{ printf '\357\273\277' && sed 's/$/\r/' "$FILE" | head -c -2; } >odd
+		fails 0 "$BIN/$p" "${ARGS[@]}" odd
+		same want out
+	done
+}
+
+@test "a NUL byte, half a line and a value that is no record are errors with their line" {
+	for p in $(filters); do
+		work_of "$p"
+		case $FILE in *.jsonl) ;; *) continue ;; esac
+		for bad in '{"text": \0}' '{"text": "a", "input_ids": [1]' '[1]' '7'; do
+			# shellcheck disable=SC2059  # \0 is for printf
+			{ head -n 1 "$FILE" && printf "$bad"; } >odd
+			fails 1 "$BIN/$p" "${ARGS[@]}" odd
+			says "$p: odd:2: " err
+			[ "$(wc -l <err)" = 1 ]
+		done
+	done
+}
