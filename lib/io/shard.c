@@ -336,7 +336,7 @@ int shard_next(struct shard_reader *r, struct shard_rec *rec, struct err *e)
 	if (w & ~(LENGTH | HAS_ATTN | HAS_KEEP))
 		return broken(r, e, "the shard is damaged: a record begins with unknown flags");
 	size_t n = w & LENGTH, idn = id_bytes(n, r->width);
-	bool attn = w & HAS_ATTN, keep = w & HAS_KEEP;
+	bool attn = n && w & HAS_ATTN, keep = n && w & HAS_KEEP; /* no tokens, no masks */
 	size_t size = idn + ((size_t)attn + keep) * words(n) * 4;
 	if (read_body(r, size, e) || room(r, n, e))
 		return -1;
@@ -348,7 +348,7 @@ int shard_next(struct shard_reader *r, struct shard_rec *rec, struct err *e)
 			return broken(r, e, "the shard is damaged: an id is outside its vocabulary");
 		r->ids[i] = (int32_t)id;
 	}
-	if (n)
+	if (attn || keep)
 		p += idn;
 	if (attn)
 		p = unpack_bits(p, r->attn, n);
