@@ -27,7 +27,7 @@ enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSO
 
 struct json {
 	enum json_type type;
-	const char *s;      /* JSON_STRING: decoded text; JSON_NUMBER: as written */
+	const char *s;      /* JSON_STRING: decoded text; JSON_NUMBER: as written; else NULL, but see json_ints */
 	size_t n;           /* bytes of s; for arrays and objects the number of children */
 	const char *key;    /* of a member of an object, else NULL */
 	size_t keylen;
@@ -50,7 +50,8 @@ bool json_streq(const struct json *v, const char *s); /* v is the string s */
 /* New values in the arena; NULL when memory runs out. Strings are copied. */
 struct json *json_string(struct arena *a, const char *s, size_t n);
 struct json *json_number(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-struct json *json_ints(struct arena *a, const int32_t *v, size_t n); /* an array of numbers */
+/* An array of n numbers, to be written: it has no children, and `s` points to a copy of v. */
+struct json *json_ints(struct arena *a, const int32_t *v, size_t n);
 struct json *json_bool(struct arena *a, bool b);
 struct json *json_object(struct arena *a);
 struct json *json_array(struct arena *a);

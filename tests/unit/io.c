@@ -87,7 +87,7 @@ static void json(void)
 	struct arena a = {0};
 	struct buf b = {0};
 	struct json *v;
-	int32_t ids[] = {5, -100, 2147483647};
+	int32_t ids[] = {5, -100, 2147483647}, ends[] = {INT32_MIN, 0};
 	json_parse(&a, "{\"x\":1,\"y\":2,\"x\":3}", 19, &v, &e);
 	TEST(json_streq(json_get(v, "x"), "3") == false && json_get(v, "x")->s[0] == '3', "of two equal keys the last counts");
 	json_set(&a, v, "y", json_ints(&a, ids, 3));
@@ -98,6 +98,11 @@ static void json(void)
 	buf_reset(&b);
 	json_write_pretty(&b, v);
 	TEST(strcmp(buf_str(&b), "{\n  \"y\": [\n    5,\n    -100,\n    2147483647\n  ],\n  \"z\": \"q\\\"\"\n}") == 0, "pretty");
+	buf_reset(&b);
+	json_write(&b, json_ints(&a, ends, 2));
+	json_write(&b, json_ints(&a, ends, 0));
+	json_write_pretty(&b, json_ints(&a, ends, 0));
+	TEST(strcmp(buf_str(&b), "[-2147483648, 0][][]") == 0, "arrays of the smallest number and of none: %s", b.p);
 	buf_release(&b);
 	arena_release(&a);
 }
