@@ -128,8 +128,8 @@ int main(int argc, char **argv)
 	}
 	if (out_commit(j.out, &e))
 		die_err(&e);
-	if (j.skip.n && !quiet)
-		die_warn("%s", skip_text(&j.skip, "record", e.msg, sizeof e.msg));
+	if (!quiet)
+		die_skipped(&j.skip, "record");
 	record_close(j.in);
 	bpe_close(j.tok);
 	bpe_ids_release(&j.ids);

@@ -197,9 +197,7 @@ static void open_all(struct job *j, int argc, char **argv)
 
 static void report(const struct job *j)
 {
-	struct err e;
-	if (j->skip.n)
-		die_warn("%s", skip_text(&j->skip, "record", e.msg, sizeof e.msg));
+	die_skipped(&j->skip, "record");
 	die_warn("%llu record%s, %llu token%s, %llu in the loss, %llu empty record%s", (unsigned long long)j->records,
 	         j->records == 1 ? "" : "s", (unsigned long long)j->tokens, j->tokens == 1 ? "" : "s",
 	         (unsigned long long)j->in_loss, (unsigned long long)j->empty, j->empty == 1 ? "" : "s");

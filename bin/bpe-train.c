@@ -190,9 +190,7 @@ static void write_out(const struct bpetrain *t)
 
 static void report(const struct job *j)
 {
-	char text[sizeof j->skip.first.msg + 100];
-	if (j->skip.n)
-		die_warn("%s", skip_text(&j->skip, "text", text, sizeof text));
+	die_skipped(&j->skip, "text");
 	if (bpetrain_vocab(j->t) < vocab)
 		die_warn("%u tokens, not %lld: no further pair in %u distinct words occurs %lld times",
 		         bpetrain_vocab(j->t), (long long)vocab, bpetrain_words(j->t),

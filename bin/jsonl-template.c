@@ -224,8 +224,8 @@ int main(int argc, char **argv)
 	}
 	if (out_commit(j.out, &e))
 		die_err(&e);
-	if (j.skip.n && !quiet)
-		die_warn("%s", skip_text(&j.skip, "record", e.msg, sizeof e.msg));
+	if (!quiet)
+		die_skipped(&j.skip, "record");
 	template_free(j.template);
 	jsonl_close(&j.in);
 	arena_release(&j.row);

@@ -316,10 +316,8 @@ static const char *s_of(uint64_t n)
 static void report(const struct job *j)
 {
 	const struct tally *n = &j->n;
-	char text[1200];
 #define U(x) (unsigned long long)(x)
-	if (j->skip.n)
-		die_warn("%s", skip_text(&j->skip, "record", text, sizeof text));
+	die_skipped(&j->skip, "record");
 	if (n->cut)
 		die_warn("%llu prompt%s cut to the last %lld tokens, by %llu together", U(n->cut), s_of(n->cut),
 		         (long long)max_input, U(n->cut_tokens));

@@ -212,9 +212,7 @@ static void open_both(struct job *j, int argc, char **argv)
 
 static void report(const struct job *j)
 {
-	struct err e;
-	if (j->skip.n)
-		die_warn("%s", skip_text(&j->skip, "record", e.msg, sizeof e.msg));
+	die_skipped(&j->skip, "record");
 	die_warn("%llu of %llu records cut, by %llu token%s in all; %llu token%s of padding added",
 	         (unsigned long long)j->cut_records, (unsigned long long)j->records, (unsigned long long)j->cut_tokens,
 	         j->cut_tokens == 1 ? "" : "s", (unsigned long long)j->pad_tokens, j->pad_tokens == 1 ? "" : "s");

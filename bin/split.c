@@ -255,10 +255,8 @@ static int divide(struct job *j, struct err *e)
 
 static void report(const struct job *j)
 {
-	struct err e;
 	size_t rest = j->n - j->train.n - j->test.n;
-	if (j->skip.n)
-		die_warn("%s", skip_text(&j->skip, "record", e.msg, sizeof e.msg));
+	die_skipped(&j->skip, "record");
 	die_warn("%zu record%s: %zu train, %zu test%s", j->n, j->n == 1 ? "" : "s", j->train.n, j->test.n,
 	         rest ? ", the others in neither" : "");
 }

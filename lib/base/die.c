@@ -65,6 +65,13 @@ void die_warn(const char *fmt, ...)
 	va_end(ap);
 }
 
+void die_skipped(const struct skip *s, const char *what)
+{
+	if (s->n)
+		die_warn("skipped %llu bad %s%s, the first: %s", (unsigned long long)s->n, what, s->n == 1 ? "" : "s",
+		         s->first.msg);
+}
+
 void die_close_stdout(void)
 {
 	int bad = ferror(stdout);

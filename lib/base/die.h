@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/opt.h"
+#include "base/skip.h"
 
 enum { DIE_FAILED = 1, DIE_USAGE = 2 };
 
@@ -25,6 +26,9 @@ void die_mem(void) __attribute__((noreturn));
 
 /* "name: message" and go on. */
 void die_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* "name: skipped 3 bad records, the first: data.jsonl:17: ..."; nothing where nothing was skipped. */
+void die_skipped(const struct skip *s, const char *what);
 
 /* For programs that print with stdio: flushes and closes stdout, ends with 1 if that fails. */
 void die_close_stdout(void);

@@ -2,8 +2,8 @@
  *
  *	struct skip skip = {.on = skip_bad};
  *	if (skip_pass(&skip, &e)) ...end with e...      else: on to the next record
- *	if (skip.n && !quiet)
- *		die_warn("%s", skip_text(&skip, "record", text, sizeof text));
+ *	if (!quiet)
+ *		die_skipped(&skip, "record");           (base/die.h) says nothing where nothing was skipped
  */
 #ifndef BASE_SKIP_H
 #define BASE_SKIP_H
@@ -21,7 +21,5 @@ struct skip {
 
 /* 0: e is a data error and skipping is on, so it is counted; -1: it ends the run. */
 int skip_pass(struct skip *s, const struct err *e);
-/* "skipped 3 bad records, the first: data.jsonl:17: ..." into buf; returns buf. */
-const char *skip_text(const struct skip *s, const char *what, char *buf, size_t cap);
 
 #endif
