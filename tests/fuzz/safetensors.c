@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static char dir[] = "/tmp/nxtools-fuzz.XXXXXX";
+	static char dir[] = "build/fuzz/model-XXXXXX";
 	static char path[64];
 	struct safetensors *st;
 	struct err e;

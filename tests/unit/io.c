@@ -356,15 +356,12 @@ static void records(void)
 
 int main(void)
 {
-	char dir[] = "/tmp/nxtools-io.XXXXXX", clean[100];
-	if (!mkdtemp(dir) || chdir(dir))
-		return 1;
+	const char *dir = test_dir();
 	json();
 	lines();
 	streams();
 	shards();
 	records();
-	snprintf(clean, sizeof clean, "rm -rf '%s'", dir);
-	TEST(chdir("/") == 0 && system(clean) == 0, "cleaned up");
+	test_dir_done(dir);
 	return test_done();
 }

@@ -7,8 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char root[64]; /* the test's own directory, and the current one */
-
 static void put(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "w");
@@ -124,14 +122,11 @@ static void copies(void)
 
 int main(void)
 {
-	snprintf(root, sizeof root, "/tmp/outdir.XXXXXX");
-	if (!mkdtemp(root) || chdir(root))
-		return 1;
+	const char *dir = test_dir();
 	new_ones();
 	used_ones();
 	refused();
 	copies();
-	char rm[100];
-	snprintf(rm, sizeof rm, "rm -rf %s", root);
-	return system(rm) != 0 || test_done();
+	test_dir_done(dir);
+	return test_done();
 }

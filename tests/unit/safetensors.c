@@ -129,15 +129,12 @@ static void sharded(void)
 
 int main(void)
 {
-	char dir[] = "/tmp/nxtools-st.XXXXXX", clean[100];
-	if (!mkdtemp(dir) || chdir(dir))
-		return 1;
+	const char *dir = test_dir();
 	lies();
 	halves(SAFETENSORS_F16, "F16");
 	halves(SAFETENSORS_BF16, "BF16");
 	rounding();
 	sharded();
-	snprintf(clean, sizeof clean, "rm -rf '%s'", dir);
-	TEST(chdir("/") == 0 && system(clean) == 0, "cleaned up");
+	test_dir_done(dir);
 	return test_done();
 }

@@ -21,20 +21,6 @@ static uint64_t digest(const uint32_t *p, uint32_t n)
 	return hash_words(HASH_SEED, p, (size_t)n * 4);
 }
 
-/* Index of word in "a|b|c", -1 if it is not there. */
-static int word(const char *words, const char *w)
-{
-	size_t n = strlen(w);
-	for (int i = 0;; i++) {
-		size_t k = strcspn(words, "|");
-		if (k == n && strncmp(words, w, n) == 0)
-			return i;
-		if (!words[k])
-			return -1;
-		words += k + 1;
-	}
-}
-
 /* torch's random_() keeps 63 bits: draws 0, 1 and 700 of a seed. */
 static int draws_equal(uint64_t seed, const unsigned long long want[3])
 {
@@ -90,7 +76,7 @@ static void orders(void)
 		if (sscanf(line, "%19s %u %llu %llu %llx", kind, &n, &seed, &epoch, &hash) != 5)
 			continue;
 		struct sampler s;
-		if (sampler_open(&s, word(SAMPLER_WORDS, kind), n, seed, &e))
+		if (sampler_open(&s, test_word(SAMPLER_WORDS, kind), n, seed, &e))
 			abort();
 		/* whatever was asked for before, an epoch has its order */
 		sampler_epoch(&s, (epoch * 7) % 5);
@@ -123,7 +109,7 @@ static void schedules(void)
 			continue;
 		for (char *c = kind; (c = strchr(c, '_'));)
 			*c = '-'; /* option tables spell it so */
-		s = (struct sched){word(SCHED_WORDS, kind), warmup, total};
+		s = (struct sched){test_word(SCHED_WORDS, kind), warmup, total};
 		double got = sched_factor(&s, k);
 		/* past the end the cosine of transformers rises again: nothing trains there */
 		if (k < total && fabs(got - want) > 1e-15 + 1e-14 * want) {
@@ -137,7 +123,7 @@ static void schedules(void)
 		fclose(f);
 	TEST(sched_warmup(0, 0.1, 315) == 32 && sched_warmup(5, 0.1, 315) == 5 && sched_warmup(0, 0, 9) == 0,
 	     "steps of warm-up come before the ratio, which is rounded up");
-	TEST(word("a|bc|d", "bc") == 1 && word("a|b", "c") == -1, "this test's own table look-up");
+	TEST(test_word("a|bc|d", "bc") == 1 && test_word("a|b", "c") == -1, "this test's own table look-up");
 }
 
 int main(void)

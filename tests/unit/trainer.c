@@ -98,19 +98,6 @@ static void packs(void)
 
 /* --- the Trainer ------------------------------------------------------------------------ */
 
-static int word(const char *words, const char *w)
-{
-	size_t n = strlen(w);
-	for (int i = 0;; i++) {
-		size_t k = strcspn(words, "|");
-		if (k == n && strncmp(words, w, n) == 0)
-			return i;
-		if (!words[k])
-			return -1;
-		words += k + 1;
-	}
-}
-
 struct run {
 	char model, title[200];
 	struct trainer_rule rule;
@@ -128,9 +115,9 @@ static bool parse_run(const char *line, struct run *r)
 	r->rule = trainer_defaults();
 	r->rule.optim.kind = strcmp(optim, "adafactor") ? OPTIM_ADAMW : OPTIM_ADAFACTOR;
 	r->rule.optim.weight_decay = decay;
-	r->rule.sampler = word(SAMPLER_WORDS, sampler);
-	r->rule.reduction = word(TRAINER_REDUCTION_WORDS, reduction);
-	r->rule.sched = word(SCHED_WORDS, sched);
+	r->rule.sampler = test_word(SAMPLER_WORDS, sampler);
+	r->rule.reduction = test_word(TRAINER_REDUCTION_WORDS, reduction);
+	r->rule.sched = test_word(SCHED_WORDS, sched);
 	r->rule.batch = batch;
 	r->rule.accum = accum;
 	r->rule.max_steps = steps;
