@@ -153,8 +153,8 @@ static void report_records(const struct job *j, const struct dataset *d, const c
 		die_warn("%llu token%s of padding left out", U(d->padding), s_of(d->padding));
 	if (d->padding_labels)
 		die_warn("%llu label%s on padding left out of the loss", U(d->padding_labels), s_of(d->padding_labels));
-	if (d->longest > (size_t)j->m.cfg.max_pos)
-		die_warn("the longest %s record has %llu tokens, the model is made for %d", what, U(d->longest), j->m.cfg.max_pos);
+	if (d->longest_piece > (size_t)j->m.cfg.max_pos)
+		die_warn("the longest %s record has %llu tokens, the model is made for %d", what, U(d->longest_piece), j->m.cfg.max_pos);
 }
 
 static void banner(const struct job *j)

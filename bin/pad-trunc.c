@@ -100,13 +100,17 @@ static int write_record(struct job *j, struct record *r, size_t length, struct a
 /* A copy of the record; of a JSON one the text, the arrays' places kept. */
 static int hold(struct job *j, const struct record *r, struct err *e)
 {
-	static const char *const arrays[] = {"input_ids", "attention_mask", "labels"};
+	static const char *const arrays[] = {"input_ids", "attention_mask", "labels", "position_ids"};
 	struct held *h = arena_zalloc(&j->hold, sizeof *h);
 	size_t wide = r->n * sizeof *r->ids;
+	uint32_t *starts;
 	if (!h || !(h->r.ids = arena_alloc(&j->hold, wide + 1)) || !(h->r.labels = arena_alloc(&j->hold, wide + 1)) ||
-	    !(h->r.attn = arena_alloc(&j->hold, r->n + 1)))
+	    !(h->r.attn = arena_alloc(&j->hold, r->n + 1)) || !(h->r.starts = starts = arena_alloc(&j->hold, r->nstarts * sizeof *starts + 1)))
 		return err_mem(e);
 	h->r.n = r->n;
+	h->r.nstarts = r->nstarts;
+	if (r->nstarts)
+		memcpy(starts, r->starts, r->nstarts * sizeof *starts);
 	if (r->n) {
 		memcpy(h->r.ids, r->ids, wide);
 		memcpy(h->r.labels, r->labels, wide);
@@ -151,7 +155,9 @@ static int take(struct job *j, struct record *r, struct err *e)
 {
 	if (!r->has_ids)
 		return err_data(e, "field \"input_ids\" is missing");
-	size_t cut = pad_cut(&j->rule, r);
+	size_t cut;
+	if (pad_cut(&j->rule, r, &cut, record_arena(j->in), e))
+		return -1;
 	j->records++;
 	j->cut_records += cut > 0;
 	j->cut_tokens += cut;

@@ -21,6 +21,7 @@ struct record_in {
 	struct arena arena;
 	int32_t *ids, *labels;
 	uint8_t *attn;
+	uint32_t *starts;
 	size_t cap;
 };
 
@@ -114,6 +115,7 @@ void record_close(struct record_in *r)
 	free(r->ids);
 	free(r->labels);
 	free(r->attn);
+	free(r->starts);
 	free(r);
 }
 
@@ -133,7 +135,10 @@ static int room(struct record_in *r, size_t n, struct err *e)
 	uint8_t *attn = realloc(r->attn, cap);
 	if (attn)
 		r->attn = attn;
-	if (!ids || !labels || !attn)
+	uint32_t *starts = realloc(r->starts, cap * sizeof *starts);
+	if (starts)
+		r->starts = starts;
+	if (!ids || !labels || !attn || !starts)
 		return err_mem(e);
 	r->cap = cap;
 	return 0;
@@ -160,6 +165,29 @@ static int numbers(const struct json *v, const char *name, size_t n, int64_t lo,
 	return 0;
 }
 
+/* Where "position_ids" of tokens that are no padding go back to 0, pieces begin. A
+ * position is otherwise one more than the one before: a model computes it, it is not told. */
+static int pieces(struct record_in *r, const struct json *v, struct record *rec, struct err *e)
+{
+	if (v->type != JSON_ARRAY)
+		return err_data(e, "\"position_ids\" is no array");
+	if (v->n != rec->n)
+		return err_data(e, "\"position_ids\" has %zu entries where \"input_ids\" has %zu", v->n, rec->n);
+	int64_t x, want = 0;
+	size_t i = 0;
+	rec->starts = r->starts;
+	for (const struct json *c = v->child; c; c = c->next, i++) {
+		if (!rec->attn[i])
+			continue;
+		if (json_i64(c, &x) || (x != 0 && x != want))
+			return err_data(e, "\"position_ids\"[%zu] is neither 0 nor one more than the one before", i);
+		if (x == 0 && want > 0)
+			r->starts[rec->nstarts++] = (uint32_t)i;
+		want = x + 1;
+	}
+	return 0;
+}
+
 static int from_json(struct record_in *r, struct json *obj, struct record *rec, struct err *e)
 {
 	*rec = (struct record){.obj = obj};
@@ -167,6 +195,7 @@ static int from_json(struct record_in *r, struct json *obj, struct record *rec, 
 		return err_data(e, "the record is no JSON object");
 	const struct json *ids = json_get(obj, "input_ids");
 	const struct json *attn = json_get(obj, "attention_mask"), *labels = json_get(obj, "labels");
+	const struct json *positions = json_get(obj, "position_ids");
 	rec->has_ids = ids != NULL;
 	rec->has_attn = attn != NULL;
 	rec->has_labels = labels != NULL;
@@ -187,7 +216,7 @@ static int from_json(struct record_in *r, struct json *obj, struct record *rec, 
 	rec->ids = r->ids;
 	rec->attn = r->attn;
 	rec->labels = r->labels;
-	return 0;
+	return positions ? pieces(r, positions, rec, e) : 0;
 }
 
 static int next_line(struct record_in *r, struct record *rec, struct err *e)
@@ -242,6 +271,7 @@ static int next_shard(struct record_in *r, struct record *rec, struct err *e)
 		r->attn[i] = !s.attn || s.attn[i];
 	}
 	*rec = (struct record){.n = s.n, .ids = r->ids, .attn = r->attn, .labels = r->labels,
+	                       .starts = s.starts, .nstarts = s.nstarts,
 	                       .has_ids = true, .has_attn = true, .has_labels = true};
 	return 1;
 }
@@ -294,8 +324,24 @@ static int put_shard(struct record_out *o, const struct record *r, struct err *e
 		if (o->keep[i] && r->labels[i] != r->ids[i])
 			return err_data(e, "label %d of token %zu is neither its id nor -100: a shard cannot hold it", r->labels[i], i);
 	}
-	struct shard_rec s = {r->n, r->ids, r->attn, o->keep};
+	struct shard_rec s = {r->n, r->ids, r->attn, o->keep, r->starts, r->nstarts};
 	return shard_put(o->shard, &s, e);
+}
+
+/* Each token's place in its piece; padding has 0. */
+static struct json *positions_of(const struct record *r, struct arena *a)
+{
+	int32_t *pos = arena_alloc(a, (r->n + 1) * sizeof *pos), next = 0;
+	if (!pos)
+		return NULL;
+	for (size_t i = 0, k = 0; i < r->n; i++) {
+		if (k < r->nstarts && r->starts[k] == i) {
+			next = 0;
+			k++;
+		}
+		pos[i] = r->attn[i] ? next++ : 0;
+	}
+	return json_ints(a, pos, r->n);
 }
 
 static int put_line(struct record_out *o, const struct record *r, struct arena *a, struct err *e)
@@ -309,6 +355,9 @@ static int put_line(struct record_out *o, const struct record *r, struct arena *
 	if (json_set(a, obj, "input_ids", json_ints(a, r->ids, r->n)) ||
 	    json_set(a, obj, "attention_mask", json_ints(a, attn, r->n)) ||
 	    json_set(a, obj, "labels", json_ints(a, r->labels, r->n)))
+		return err_mem(e);
+	bool positions = r->nstarts || json_get(obj, "position_ids");
+	if (positions && json_set(a, obj, "position_ids", positions_of(r, a)))
 		return err_mem(e);
 	buf_reset(&o->b);
 	if (json_write(&o->b, obj) || buf_addc(&o->b, '\n'))

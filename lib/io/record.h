@@ -8,8 +8,13 @@
  *
  *	struct record_out *out;
  *	if (record_create(&out, path, record_form(in), record_head(in), OUT_PLAIN, &e)) ...
- *	if (record_put(out, &r, &e)) ...
+ *	if (record_put(out, &r, record_arena(in), &e)) ...
  *	if (record_commit(out, &e)) ...      or record_abort(out)
+ *
+ * A packed record (pad-trunc --pack) is several pieces behind one another, in each of
+ * which positions begin at 0 and tokens attend only to tokens of it. A shard lists
+ * where they begin; JSON lines have "position_ids", as HF's padding-free collator makes
+ * them: a piece begins where they go back to 0, and padding has 0.
  *
  * All inputs of one run must be of one form, shards of one tokenizer. */
 #ifndef IO_RECORD_H
@@ -38,6 +43,8 @@ struct record {
 	int32_t *ids;
 	uint8_t *attn;
 	int32_t *labels;
+	const uint32_t *starts; /* tokens that begin a piece behind the first: ascending, 0 < start < n */
+	size_t nstarts;         /* 0: one piece */
 	bool has_ids, has_attn, has_labels; /* has_ids is false for a JSON record without "input_ids" (n is 0) */
 	struct json *obj; /* the whole JSON record; NULL from a shard */
 };
@@ -62,7 +69,8 @@ void record_close(struct record_in *in);
 int record_create(struct record_out **out, const char *path, enum record_form form, const struct shard_head *head,
                   enum out_form pack, struct err *e);
 /* JSON lines: sets "input_ids", "attention_mask", "labels" in r->obj (or in a new
- * object if it is NULL), other fields stay. Arena memory from `a`, which may be the reader's. */
+ * object if it is NULL), and "position_ids" where there are pieces or it has them;
+ * other fields stay. Arena memory from `a`, which may be the reader's. */
 int record_put(struct record_out *out, const struct record *r, struct arena *a, struct err *e);
 int record_flush(struct record_out *out, struct err *e);
 int record_commit(struct record_out *out, struct err *e); /* frees out either way */

@@ -19,17 +19,19 @@
  *	40 16  zero
  *	56  8  hash of the 56 bytes before
  * record
- *	 4  number of tokens n (28 bits), HAS_ATTN, HAS_KEEP
+ *	 4  number of tokens n (28 bits), HAS_ATTN, HAS_KEEP, HAS_STARTS
  *	 n ids, zero padded to 4 bytes
  *	 (HAS_ATTN) ceil(n/32) words, bit i%32 of word i/32 is token i
  *	 (HAS_KEEP) the same
+ *	 (HAS_STARTS) 4 their number k, then k words: where the pieces behind the first begin
  * trailer
  *	 4  0xFFFFFFFF
  *	 8  records   8  tokens   8  hash of all bytes between header and trailer
  *	 4  "NXSE"
  */
 enum { HEADER = 64, TRAILER = 28, VERSION = 1, BOM = 0xFEFF };
-static const uint32_t HAS_ATTN = UINT32_C(1) << 28, HAS_KEEP = UINT32_C(1) << 29, LENGTH = (UINT32_C(1) << 28) - 1;
+static const uint32_t HAS_ATTN = UINT32_C(1) << 28, HAS_KEEP = UINT32_C(1) << 29, HAS_STARTS = UINT32_C(1) << 30;
+static const uint32_t LENGTH = (UINT32_C(1) << 28) - 1;
 static const uint32_t THE_END = UINT32_MAX;
 static const char END_MAGIC[4] = {'N', 'X', 'S', 'E'};
 
@@ -51,6 +53,8 @@ struct shard_reader {
 	int32_t *ids;
 	uint8_t *attn, *keep;
 	size_t cap;
+	uint32_t *starts;
+	size_t cap_starts;
 };
 
 static void put16(unsigned char *p, uint32_t v)
@@ -138,17 +142,36 @@ static void pack_bits(unsigned char *p, const uint8_t *flag, size_t n)
 			p[i / 8] |= (unsigned char)(1u << i % 8);
 }
 
+/* Each piece begins behind the one before, and within the n tokens. */
+static bool in_order(const uint32_t *starts, size_t k, size_t n)
+{
+	for (size_t i = 0; i < k; i++)
+		if (starts[i] >= n || starts[i] <= (i ? starts[i - 1] : 0))
+			return false;
+	return true;
+}
+
+static void pack_starts(unsigned char *p, const struct shard_rec *r)
+{
+	put32(p, (uint32_t)r->nstarts);
+	for (size_t i = 0; i < r->nstarts; i++)
+		put32(p + 4 + 4 * i, r->starts[i]);
+}
+
 int shard_put(struct shard_writer *w, const struct shard_rec *r, struct err *e)
 {
 	if (r->n > SHARD_MAX_TOKENS)
 		return err_data(e, "%zu tokens are more than a shard's record holds (%d)", r->n, SHARD_MAX_TOKENS);
+	if (!in_order(r->starts, r->nstarts, r->n))
+		return err_data(e, "the record's pieces do not begin one behind the other");
 	bool attn = !all_set(r->attn, r->n), keep = !all_set(r->keep, r->n);
-	size_t idn = id_bytes(r->n, w->width), size = 4 + idn + ((size_t)attn + keep) * words(r->n) * 4;
+	size_t idn = id_bytes(r->n, w->width), masks = ((size_t)attn + keep) * words(r->n) * 4;
+	size_t size = 4 + idn + masks + (r->nstarts ? 4 + 4 * r->nstarts : 0);
 	buf_reset(&w->b);
 	if (buf_reserve(&w->b, size))
 		return err_mem(e);
 	unsigned char *p = (unsigned char *)w->b.p;
-	put32(p, (uint32_t)r->n | (attn ? HAS_ATTN : 0) | (keep ? HAS_KEEP : 0));
+	put32(p, (uint32_t)r->n | (attn ? HAS_ATTN : 0) | (keep ? HAS_KEEP : 0) | (r->nstarts ? HAS_STARTS : 0));
 	p += 4;
 	memset(p + (idn ? idn - 4 : 0), 0, idn ? 4 : 0);
 	for (size_t i = 0; i < r->n; i++) {
@@ -163,7 +186,9 @@ int shard_put(struct shard_writer *w, const struct shard_rec *r, struct err *e)
 	if (attn)
 		pack_bits(p, r->attn, r->n), p += words(r->n) * 4;
 	if (keep)
-		pack_bits(p, r->keep, r->n);
+		pack_bits(p, r->keep, r->n), p += words(r->n) * 4;
+	if (r->nstarts)
+		pack_starts(p, r);
 	w->hash = hash_words(w->hash, w->b.p, size);
 	w->records++;
 	w->tokens += r->n;
@@ -294,12 +319,11 @@ static int room(struct shard_reader *r, size_t n, struct err *e)
 	return 0;
 }
 
-/* The record's bytes behind its first word, read in steps: a length that lies
- * about a short file must not make us ask for all of its memory at once. */
-static int read_body(struct shard_reader *r, size_t size, struct err *e)
+/* `size` more bytes of the record, read in steps: a length that lies about a short
+ * file must not make us ask for all of its memory at once. */
+static int read_more(struct shard_reader *r, size_t size, struct err *e)
 {
 	enum { STEP = 1 << 22 };
-	buf_reset(&r->raw);
 	while (size) {
 		size_t n = size < STEP ? size : STEP;
 		if (buf_reserve(&r->raw, n))
@@ -319,28 +343,73 @@ static const unsigned char *unpack_bits(const unsigned char *p, uint8_t *flag, s
 	return p + words(n) * 4;
 }
 
-int shard_next(struct shard_reader *r, struct shard_rec *rec, struct err *e)
+/* The list behind ids and masks, of a record of n tokens. */
+static int read_starts(struct shard_reader *r, size_t n, struct shard_rec *rec, struct err *e)
 {
-	unsigned char first[4];
-	uint32_t w;
+	size_t at = r->raw.n;
+	if (read_more(r, 4, e))
+		return -1;
+	size_t k = get32((unsigned char *)r->raw.p + at);
+	if (k == 0 || k >= n)
+		return broken(r, e, "the shard is damaged: a record has more pieces than tokens, or none");
+	if (read_more(r, 4 * k, e))
+		return -1;
+	if (k > r->cap_starts) {
+		uint32_t *starts = realloc(r->starts, (k + k / 2) * sizeof *starts);
+		if (!starts)
+			return err_mem(e);
+		r->starts = starts;
+		r->cap_starts = k + k / 2;
+	}
+	for (size_t i = 0; i < k; i++)
+		r->starts[i] = get32((unsigned char *)r->raw.p + at + 4 + 4 * i);
+	if (!in_order(r->starts, k, n))
+		return broken(r, e, "the shard is damaged: the pieces of a record do not begin one behind the other");
+	rec->starts = r->starts;
+	rec->nstarts = k;
+	return 0;
+}
+
+/* A record's first word, and what follows it into r->raw. */
+static int read_record(struct shard_reader *r, uint32_t w, struct shard_rec *rec, struct err *e)
+{
+	size_t n = w & LENGTH;
+	bool attn = n && w & HAS_ATTN, keep = n && w & HAS_KEEP; /* no tokens, no masks */
+	if (w & ~(LENGTH | HAS_ATTN | HAS_KEEP | HAS_STARTS))
+		return broken(r, e, "the shard is damaged: a record begins with unknown flags");
+	buf_reset(&r->raw);
+	if (read_more(r, id_bytes(n, r->width) + ((size_t)attn + keep) * words(n) * 4, e) || room(r, n, e))
+		return -1;
+	*rec = (struct shard_rec){.n = n, .ids = r->ids, .attn = attn ? r->attn : NULL, .keep = keep ? r->keep : NULL};
+	return w & HAS_STARTS ? read_starts(r, n, rec, e) : 0;
+}
+
+/* 1: w is a record's first word, with its bytes in `first`; 0: the clean end. */
+static int first_word(struct shard_reader *r, unsigned char first[4], uint32_t *w, struct err *e)
+{
 	for (;;) {
 		if (need(r, first, 4, e))
 			return -1;
-		w = get32(first);
-		if (w != THE_END)
-			break;
+		*w = get32(first);
+		if (*w != THE_END)
+			return 1;
 		int rc = trailer(r, e);
 		if (rc <= 0)
 			return rc;
 	}
-	if (w & ~(LENGTH | HAS_ATTN | HAS_KEEP))
-		return broken(r, e, "the shard is damaged: a record begins with unknown flags");
-	size_t n = w & LENGTH, idn = id_bytes(n, r->width);
-	bool attn = n && w & HAS_ATTN, keep = n && w & HAS_KEEP; /* no tokens, no masks */
-	size_t size = idn + ((size_t)attn + keep) * words(n) * 4;
-	if (read_body(r, size, e) || room(r, n, e))
+}
+
+int shard_next(struct shard_reader *r, struct shard_rec *rec, struct err *e)
+{
+	unsigned char first[4];
+	uint32_t w;
+	int rc = first_word(r, first, &w, e);
+	if (rc <= 0)
+		return rc;
+	if (read_record(r, w, rec, e))
 		return -1;
-	r->hash = hash_words(hash_words(r->hash, first, 4), r->raw.p, size);
+	size_t n = rec->n;
+	r->hash = hash_words(hash_words(r->hash, first, 4), r->raw.p, r->raw.n);
 	const unsigned char *p = (unsigned char *)r->raw.p;
 	for (size_t i = 0; i < n; i++) {
 		uint32_t id = r->width == 2 ? get16(p + 2 * i) : get32(p + 4 * i);
@@ -348,16 +417,15 @@ int shard_next(struct shard_reader *r, struct shard_rec *rec, struct err *e)
 			return broken(r, e, "the shard is damaged: an id is outside its vocabulary");
 		r->ids[i] = (int32_t)id;
 	}
-	if (attn || keep)
-		p += idn;
-	if (attn)
+	if (rec->attn || rec->keep)
+		p += id_bytes(n, r->width);
+	if (rec->attn)
 		p = unpack_bits(p, r->attn, n);
-	if (keep)
+	if (rec->keep)
 		unpack_bits(p, r->keep, n);
 	r->records++;
 	r->tokens += n;
 	r->count++;
-	*rec = (struct shard_rec){n, r->ids, attn ? r->attn : NULL, keep ? r->keep : NULL};
 	return 1;
 }
 
@@ -374,5 +442,6 @@ void shard_close(struct shard_reader *r)
 	free(r->ids);
 	free(r->attn);
 	free(r->keep);
+	free(r->starts);
 	free(r);
 }

@@ -33,6 +33,8 @@ struct shard_rec {
 	const int32_t *ids;
 	const uint8_t *attn; /* 1: attended to, 0: padding */
 	const uint8_t *keep; /* 1: in the loss (label = id), 0: not (label = -100) */
+	const uint32_t *starts; /* where the pieces of a packed record begin that follow its first; */
+	size_t nstarts;         /* ascending, 0 < start < n; none: it is one piece */
 };
 
 struct shard_writer;

@@ -69,6 +69,42 @@ static int trim(const struct record *r, size_t *from, size_t *to, struct err *e)
 	return 0;
 }
 
+/* Takes down where the pieces of record d->n begin, of those of r within [from, to). */
+static int add_pieces(struct dataset *d, const struct record *r, size_t from, size_t to, struct err *e)
+{
+	if (d->npieces + r->nstarts > d->cap_piece) {
+		size_t cap = (d->npieces + r->nstarts) * 3 / 2 + 64, *piece = realloc(d->piece, cap * sizeof *piece);
+		if (!piece)
+			return err_mem(e);
+		d->piece = piece;
+		d->cap_piece = cap;
+	}
+	for (size_t i = 0; i < r->nstarts; i++)
+		if (r->starts[i] > from && r->starts[i] < to)
+			d->piece[d->npieces++] = d->start[d->n] + r->starts[i] - from;
+	return 0;
+}
+
+/* The first of d's pieces that begins behind token `at`. */
+static size_t piece_behind(const struct dataset *d, size_t at)
+{
+	size_t lo = 0, hi = d->npieces;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (d->piece[mid] > at)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+/* Where the piece that begins at token `at` of record i ends, k being the piece behind it. */
+static size_t piece_end(const struct dataset *d, size_t i, size_t k)
+{
+	return k < d->npieces && d->piece[k] < d->start[i + 1] ? d->piece[k] : d->start[i + 1];
+}
+
 static void count(struct dataset *d, const struct record *r, size_t from, size_t to)
 {
 	for (size_t i = 0; i < r->n; i++)
@@ -79,6 +115,13 @@ static void count(struct dataset *d, const struct record *r, size_t from, size_t
 	d->silent += scored == 0;
 	if (to - from > d->longest)
 		d->longest = to - from;
+	size_t end = d->start[d->n - 1];
+	for (size_t k = piece_behind(d, end); end < d->start[d->n]; k++) {
+		size_t begin = end;
+		end = piece_end(d, d->n - 1, k);
+		if (end - begin > d->longest_piece)
+			d->longest_piece = end - begin;
+	}
 }
 
 int dataset_add(struct dataset *d, const struct record *r, int vocab, struct err *e)
@@ -90,7 +133,7 @@ int dataset_add(struct dataset *d, const struct record *r, int vocab, struct err
 	bool differ = n && memcmp(r->ids + from, r->labels + from, bytes) != 0;
 	if (d->n >= UINT32_MAX - 1)
 		return err_data(e, "more than 2^32 records");
-	if (room(d, n, differ || d->labels, e))
+	if (room(d, n, differ || d->labels, e) || add_pieces(d, r, from, to, e))
 		return -1;
 	if (n) {
 		memcpy(d->ids + d->start[d->n], r->ids + from, bytes);
@@ -140,15 +183,20 @@ void dataset_release(struct dataset *d)
 	free(d->ids);
 	free(d->labels);
 	free(d->start);
+	free(d->piece);
 	*d = (struct dataset){0};
 }
 
 size_t dataset_scored(const struct dataset *d, size_t i)
 {
-	size_t len = dataset_len(d, i), n = 0;
-	const int32_t *l = dataset_labels(d, i);
-	for (size_t k = 1; k < len; k++)
-		n += l[k] != RECORD_IGNORE;
+	size_t n = 0, end = d->start[i];
+	const int32_t *l = d->labels ? d->labels : d->ids;
+	for (size_t k = piece_behind(d, end); end < d->start[i + 1]; k++) {
+		size_t begin = end;
+		end = piece_end(d, i, k);
+		for (size_t at = begin + 1; at < end; at++)
+			n += l[at] != RECORD_IGNORE;
+	}
 	return n;
 }
 
@@ -186,21 +234,34 @@ static int pack_room(struct dataset_pack *p, size_t n, struct err *e)
 	return 0;
 }
 
-int dataset_pack_add(struct dataset_pack *p, const struct dataset *d, size_t i, struct err *e)
+/* Tokens from <= at < to of d as one sequence more. */
+static int pack_piece(struct dataset_pack *p, const struct dataset *d, size_t from, size_t to, struct err *e)
 {
-	size_t n = dataset_len(d, i);
-	if (n > (size_t)(INT_MAX - (p->b.nseq ? p->start[p->b.nseq] : 0)))
-		return err_data(e, "record %zu makes more than 2^31 tokens in one pass", i + 1);
+	size_t n = to - from;
 	if (pack_room(p, n, e))
 		return -1;
 	int at = p->start[p->b.nseq];
 	if (n) {
-		memcpy(p->ids + at, d->ids + d->start[i], n * sizeof *p->ids);
-		memcpy(p->labels + at, dataset_labels(d, i), n * sizeof *p->labels);
+		memcpy(p->ids + at, d->ids + from, n * sizeof *p->ids);
+		memcpy(p->labels + at, (d->labels ? d->labels : d->ids) + from, n * sizeof *p->labels);
 	}
 	int nseq = p->b.nseq + 1;
 	p->start[nseq] = at + (int)n;
 	p->b = (struct batch){.nseq = nseq, .start = p->start, .ids = p->ids, .labels = p->labels};
+	return 0;
+}
+
+int dataset_pack_add(struct dataset_pack *p, const struct dataset *d, size_t i, struct err *e)
+{
+	size_t end = d->start[i], k = piece_behind(d, end);
+	if (dataset_len(d, i) > (size_t)(INT_MAX - (p->b.nseq ? p->start[p->b.nseq] : 0)))
+		return err_data(e, "record %zu makes more than 2^31 tokens in one pass", i + 1);
+	do { /* a record of no tokens is a sequence, too */
+		size_t begin = end;
+		end = piece_end(d, i, k++);
+		if (pack_piece(p, d, begin, end, e))
+			return -1;
+	} while (end < d->start[i + 1]);
 	return 0;
 }
 

@@ -8,7 +8,10 @@
  * Ragged, without padding: 4 bytes a token and 8 a record; 4 more a token once a
  * label differs from its id. Tokens at either end of a record that its attention
  * mask takes out (padding) are dropped; a model with rotary positions computes
- * the same without them. A record may be empty: it keeps its place. */
+ * the same without them. A record may be empty: it keeps its place.
+ *
+ * A packed record (io/record.h) stays one record to count and to order, but its
+ * pieces go through the model as sequences of their own. */
 #ifndef NX_DATASET_H
 #define NX_DATASET_H
 
@@ -24,11 +27,14 @@ struct dataset {
 	int32_t *labels; /* the same number; NULL: the labels are the ids */
 	size_t *start;   /* n + 1 entries, start[0] = 0 */
 	size_t n;
-	size_t cap_ids, cap_start;
+	size_t *piece;   /* npieces of them: places in ids where a piece behind a record's first begins */
+	size_t npieces;
+	size_t cap_ids, cap_start, cap_piece;
 	/* counts */
-	size_t scored;  /* tokens in the loss: labels[1:] of each record that are not -100 */
+	size_t scored;  /* tokens in the loss: labels[1:] of each piece that are not -100 */
 	size_t silent;  /* records without such a token */
 	size_t longest; /* tokens of the longest record */
+	size_t longest_piece; /* the same where no record is packed */
 	size_t padding; /* tokens dropped, and those of them that had a label */
 	size_t padding_labels;
 };
@@ -62,7 +68,7 @@ struct dataset_pack {
 };
 
 void dataset_pack_reset(struct dataset_pack *p);
-/* Adds record i of d behind those there. All of a pack together: below 2^31 tokens. */
+/* Adds record i of d behind those there, each piece as a sequence. All of a pack together: below 2^31 tokens. */
 int dataset_pack_add(struct dataset_pack *p, const struct dataset *d, size_t i, struct err *e);
 void dataset_pack_release(struct dataset_pack *p);
 

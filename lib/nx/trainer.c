@@ -71,7 +71,7 @@ size_t trainer_bytes(const struct model *m, const struct dataset *d, const struc
 	size_t tokens = d->n ? d->start[d->n] : 0;
 	size_t rows = d->longest > TRAINER_PASS ? d->longest : TRAINER_PASS;
 	return 2 * m->lay.total * sizeof(float) + optim_bytes(&m->lay, r->optim.kind) +
-	       model_work_bytes(&m->cfg, rows, (int)d->longest, threads) + tokens * sizeof *d->ids * (d->labels ? 2 : 1) +
+	       model_work_bytes(&m->cfg, rows, (int)d->longest_piece, threads) + tokens * sizeof *d->ids * (d->labels ? 2 : 1) +
 	       d->n * sizeof *d->start;
 }
 

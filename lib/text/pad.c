@@ -14,18 +14,42 @@ int pad_check(const struct pad_rule *rule, struct err *e)
 	return 0;
 }
 
-size_t pad_cut(const struct pad_rule *rule, struct record *r)
+/* r's starts, moved by `by` tokens, of those within its n: in `a`. */
+static int move_starts(struct record *r, int64_t by, struct arena *a, struct err *e)
 {
+	uint32_t *starts = arena_alloc(a, (r->nstarts + 1) * sizeof *starts);
+	size_t k = 0;
+	if (!starts)
+		return err_mem(e);
+	for (size_t i = 0; i < r->nstarts; i++) {
+		int64_t at = r->starts[i] + by;
+		if (at > 0 && at < (int64_t)r->n)
+			starts[k++] = (uint32_t)at;
+	}
+	r->starts = starts;
+	r->nstarts = k;
+	return 0;
+}
+
+int pad_slice(struct record *r, size_t from, size_t to, struct arena *a, struct err *e)
+{
+	r->n = to - from;
+	if (from) {
+		r->ids += from;
+		r->attn += from;
+		r->labels += from;
+	}
+	return r->nstarts ? move_starts(r, -(int64_t)from, a, e) : 0;
+}
+
+int pad_cut(const struct pad_rule *rule, struct record *r, size_t *cut, struct arena *a, struct err *e)
+{
+	*cut = 0;
 	if (!rule->truncate || r->n <= (size_t)rule->max_length)
 		return 0;
-	size_t cut = r->n - (size_t)rule->max_length;
-	r->n -= cut;
-	if (rule->cut_left) {
-		r->ids += cut;
-		r->attn += cut;
-		r->labels += cut;
-	}
-	return cut;
+	size_t keep = (size_t)rule->max_length, from = rule->cut_left ? r->n - keep : 0;
+	*cut = r->n - keep;
+	return pad_slice(r, from, from + keep, a, e);
 }
 
 size_t pad_length(const struct pad_rule *rule, size_t longest)
@@ -58,5 +82,5 @@ int pad_fill(const struct pad_rule *rule, struct record *r, size_t n, struct are
 	r->labels = labels;
 	r->attn = attn;
 	r->n = n;
-	return 0;
+	return r->nstarts && text ? move_starts(r, (int64_t)text, a, e) : 0;
 }

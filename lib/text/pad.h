@@ -2,7 +2,7 @@
  *
  *	struct pad_rule rule = {.max_length = 512, .truncate = true, .padding = PAD_LONGEST, .pad_id = 0};
  *	if (pad_check(&rule, &e)) ...
- *	each record:     cut += pad_cut(&rule, &rec);  longest = max(longest, rec.n)
+ *	each record:     pad_cut(&rule, &rec, &cut, arena, &e);  longest = max(longest, rec.n)
  *	n = pad_length(&rule, longest);
  *	each record:     pad_fill(&rule, &rec, n, arena, &e)
  *
@@ -35,8 +35,11 @@ struct pad_rule {
 
 /* ERR_USAGE where the rule contradicts itself. */
 int pad_check(const struct pad_rule *rule, struct err *e);
-/* Cuts r to max_length by moving its pointers and count; returns the number of tokens cut. */
-size_t pad_cut(const struct pad_rule *rule, struct record *r);
+/* Cuts r to max_length by moving its pointers and count, tells the number of tokens cut.
+ * Only its list of pieces needs memory of `a`. */
+int pad_cut(const struct pad_rule *rule, struct record *r, size_t *cut, struct arena *a, struct err *e);
+/* Leaves of r the tokens from <= i < to, likewise. */
+int pad_slice(struct record *r, size_t from, size_t to, struct arena *a, struct err *e);
 /* The length records are padded to, the longest (cut) one having `longest` tokens; 0: no padding. */
 size_t pad_length(const struct pad_rule *rule, size_t longest);
 /* Pads r to n tokens, its arrays then being in `a`; a longer one stays. */

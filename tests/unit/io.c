@@ -209,6 +209,15 @@ static size_t make(int i, int32_t *ids, uint8_t *attn, uint8_t *keep, uint32_t v
 	return n;
 }
 
+/* Every fifth record is packed: a piece of 7 tokens, and pieces of 1 behind it. */
+static size_t make_starts(int i, size_t n, uint32_t *starts)
+{
+	size_t k = 0;
+	for (size_t at = 7; i % 5 == 0 && at < n; at++)
+		starts[k++] = (uint32_t)at;
+	return k;
+}
+
 static int write_shard(const char *path, uint32_t vocab, enum out_form form)
 {
 	struct shard_head h = {vocab, 0, SHARD_NO_ID, 0x1234567890ABCDEF};
@@ -219,7 +228,9 @@ static int write_shard(const char *path, uint32_t vocab, enum out_form form)
 	if (out_open(&o, path, form, &e) || shard_begin(o, &h, &w, &e))
 		return -1;
 	for (int i = 0; i < RECS; i++) {
-		struct shard_rec r = {make(i, ids, attn, keep, vocab), ids, attn, i % 2 ? NULL : keep};
+		uint32_t starts[100];
+		size_t n = make(i, ids, attn, keep, vocab);
+		struct shard_rec r = {n, ids, attn, i % 2 ? NULL : keep, starts, make_starts(i, n, starts)};
 		if (shard_put(w, &r, &e))
 			return -1;
 	}
@@ -240,7 +251,9 @@ static int read_shard(const char *path, uint32_t vocab)
 	if (shard_open(in, &r, &e) == 0) {
 		while ((rc = shard_next(r, &rec, &e)) == 1) {
 			size_t n = make((int)((shard_count(r) - 1) % RECS), ids, attn, keep, vocab);
-			int same = rec.n == n;
+			uint32_t starts[100];
+			size_t pieces = make_starts((int)((shard_count(r) - 1) % RECS), n, starts);
+			int same = rec.n == n && rec.nstarts == pieces && (!pieces || !memcmp(rec.starts, starts, pieces * sizeof *starts));
 			for (size_t k = 0; k < n && same; k++)
 				same = rec.ids[k] == ids[k] && (rec.attn ? rec.attn[k] : 1) == attn[k] && (rec.keep ? rec.keep[k] : 1) == keep[k];
 			good += same;
@@ -321,6 +334,27 @@ static void refused(const char *line, const char *says)
 	TEST(rc == -1 && strstr(e.msg, says) && access("bad.out", F_OK), "refused: %s", rc ? e.msg : line);
 }
 
+/* Packed records: the pieces in both forms, padding on either side. */
+static void pieces(void)
+{
+	static const char *lines =
+		"{\"input_ids\": [1, 2, 3, 4, 0], \"attention_mask\": [1, 1, 1, 1, 0], \"labels\": [1, 2, -100, 4, -100], \"position_ids\": [0, 1, 0, 1, 0]}\n"
+		"{\"input_ids\": [0, 1, 2, 3], \"attention_mask\": [0, 1, 1, 1], \"labels\": [-100, 1, -100, -100], \"position_ids\": [0, 0, 0, 0]}\n"
+		"{\"input_ids\": [1, 2], \"attention_mask\": [1, 1], \"labels\": [1, 2]}\n";
+	spill("p.jsonl", lines, strlen(lines));
+	TEST(copy("p.jsonl", "p2.jsonl", RECORD_JSONL) == 0 && copy("p.jsonl", "p.nxs", RECORD_SHARD) == 0 &&
+	         copy("p.nxs", "p3.jsonl", RECORD_JSONL) == 0, "packed records, and through a shard");
+	struct buf a = slurp("p2.jsonl"), b = slurp("p3.jsonl");
+	TEST(a.n == strlen(lines) && !memcmp(a.p, lines, a.n), "lines stay what they were");
+	TEST(b.n == strlen(lines) && !memcmp(b.p, lines, b.n), "and come out of the shard so");
+	buf_release(&a);
+	buf_release(&b);
+	refused("{\"input_ids\": [1, 2], \"position_ids\": [0]}\n", "\"position_ids\" has 1 entries where \"input_ids\" has 2");
+	refused("{\"input_ids\": [1, 2], \"position_ids\": 7}\n", "\"position_ids\" is no array");
+	refused("{\"input_ids\": [1, 2], \"position_ids\": [3, 4]}\n", "\"position_ids\"[0] is neither 0 nor one more");
+	refused("{\"input_ids\": [1, 2, 3], \"position_ids\": [0, 1, 1]}\n", "\"position_ids\"[2] is neither 0 nor one more");
+}
+
 static void records(void)
 {
 	spill("t.jsonl", token_lines, strlen(token_lines));
@@ -362,6 +396,7 @@ int main(void)
 	streams();
 	shards();
 	records();
+	pieces();
 	test_dir_done(dir);
 	return test_done();
 }

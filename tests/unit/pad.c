@@ -39,8 +39,11 @@ static uint64_t digest(const struct pad_rule *rule, int *wrong)
 	size_t longest = 0, cut = 0;
 	uint64_t h = HASH_SEED;
 	for (int i = 0; i < ROWS; i++) {
+		size_t less;
 		r[i] = row(i, ids[i], attn[i], labels[i]);
-		cut += pad_cut(rule, &r[i]);
+		if (pad_cut(rule, &r[i], &less, &a, &e))
+			abort();
+		cut += less;
 		*wrong += lengths[i] - r[i].n != 0 && !rule->truncate;
 		longest = r[i].n > longest ? r[i].n : longest;
 	}
@@ -84,6 +87,40 @@ static int agrees(const char *line, int *wrong)
 	return 0;
 }
 
+/* The pieces of a packed record go with their tokens. */
+static void pieces(void)
+{
+	static const uint32_t starts[] = {2, 3, 7};
+	static const struct {
+		struct pad_rule rule;
+		size_t pad, k;
+		uint32_t starts[3];
+	} want[] = {
+		{{.max_length = 7, .truncate = true}, 0, 2, {2, 3}},
+		{{.max_length = 7, .truncate = true, .cut_left = true}, 0, 2, {1, 5}},
+		{{.max_length = 6, .truncate = true, .cut_left = true}, 0, 1, {4}},
+		{{.max_length = 1, .truncate = true}, 0, 0, {0}},
+		{{.max_length = -1}, 12, 3, {2, 3, 7}},
+		{{.max_length = -1, .pad_left = true}, 12, 3, {5, 6, 10}},
+		{{.max_length = 7, .truncate = true, .cut_left = true, .pad_left = true}, 9, 2, {3, 7}},
+	};
+	int32_t ids[LONGEST], labels[LONGEST];
+	uint8_t attn[LONGEST];
+	struct arena a = {0};
+	struct err e;
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+		struct record r = row(ROWS - 1, ids, attn, labels);
+		size_t cut;
+		r.starts = starts;
+		r.nstarts = 3;
+		if (pad_cut(&want[i].rule, &r, &cut, &a, &e) || pad_fill(&want[i].rule, &r, want[i].pad, &a, &e))
+			abort();
+		TEST(r.nstarts == want[i].k && (!r.nstarts || !memcmp(r.starts, want[i].starts, r.nstarts * sizeof *starts)),
+		     "pieces, cut and padded: %zu left", r.nstarts);
+	}
+	arena_release(&a);
+}
+
 int main(void)
 {
 	FILE *f = fopen("tests/golden/pad.txt", "r");
@@ -102,5 +139,6 @@ int main(void)
 		fclose(f);
 	struct pad_rule no_length = {.max_length = -1, .padding = PAD_MAX};
 	TEST(pad_check(&no_length, &e) == -1 && e.kind == ERR_USAGE, "padding to no length: %s", e.msg);
+	pieces();
 	return test_done();
 }

@@ -96,6 +96,88 @@ static void packs(void)
 	dataset_release(&d);
 }
 
+/* --- packed records ------------------------------------------------------------------- */
+
+/* The records of `from`, each `per` of them packed into one, with `left` tokens of padding before them. */
+static struct dataset packed(const struct dataset *from, size_t per, size_t left)
+{
+	struct dataset d = {0};
+	for (size_t i = 0; i < from->n; i += per) {
+		int32_t ids[4 * MOST] = {0}, labels[4 * MOST];
+		uint8_t attn[4 * MOST] = {0};
+		uint32_t starts[RECORDS];
+		struct record r = {.n = left, .ids = ids, .labels = labels, .attn = attn, .starts = starts, .has_ids = true};
+		for (size_t k = 0; k < left; k++)
+			labels[k] = -100;
+		for (size_t k = i; k < i + per && k < from->n; k++) {
+			size_t n = dataset_len(from, k);
+			if (n && r.n > left)
+				starts[r.nstarts++] = (uint32_t)r.n;
+			for (size_t j = 0; j < n; j++, r.n++) {
+				ids[r.n] = from->ids[from->start[k] + j];
+				labels[r.n] = j == 0 && k > i ? -100 : dataset_labels(from, k)[j];
+				attn[r.n] = 1;
+			}
+		}
+		if (dataset_add(&d, &r, 97, &e))
+			abort();
+	}
+	return d;
+}
+
+/* Losses and last weights of training on d, its records in order, so many an update. */
+static int train_on(const struct dataset *d, int64_t batch, struct model *m, double *loss)
+{
+	struct trainer_rule r = trainer_defaults();
+	struct trainer *t;
+	struct trainer_step s;
+	int steps = 0;
+	r.batch = batch;
+	r.max_steps = 4;
+	r.sampler = SAMPLER_SEQUENTIAL;
+	r.rate = 1e-3;
+	tiny_model(m, 'A');
+	if (trainer_open(&t, m, d, &r, 1, &e))
+		abort();
+	while (trainer_step(t, &s, &e) == 1)
+		loss[steps++] = s.loss + s.grad_norm;
+	trainer_close(t);
+	return steps;
+}
+
+/* records() that have a token in the loss: the others are left out of a batch, but not of a
+ * pack, and how many rows a product has moves its last bits. */
+static struct dataset loud_records(void)
+{
+	struct dataset all = records(), d = {0};
+	for (size_t i = 0; i < all.n; i++)
+		if (dataset_scored(&all, i) && add(&d, (int)dataset_len(&all, i), all.ids + all.start[i], dataset_labels(&all, i), NULL))
+			abort();
+	dataset_release(&all);
+	return d;
+}
+
+/* A packed record is trained as its pieces are in one batch: to the bit. */
+static void pieces(void)
+{
+	struct dataset d = loud_records();
+	for (size_t per = 2; per <= 4; per++) {
+		struct dataset p = packed(&d, per, per % 2 * 5);
+		double want[4] = {0}, got[4] = {1};
+		struct model a, b;
+		TEST(p.n == (d.n + per - 1) / per && p.scored == d.scored && p.longest_piece == d.longest && p.longest > d.longest,
+		     "%zu to a record: %zu records, the same %zu tokens in the loss", per, p.n, p.scored);
+		int steps = train_on(&d, (int64_t)per, &a, want) + train_on(&p, 1, &b, got);
+		TEST(steps == 8 && !memcmp(want, got, sizeof want),
+		     "%zu to a record: the same losses and norms, %.9g and %.9g", per, want[3], got[3]);
+		TEST(!memcmp(a.w, b.w, a.lay.total * sizeof *a.w), "%zu to a record: the same weights", per);
+		model_release(&a);
+		model_release(&b);
+		dataset_release(&p);
+	}
+	dataset_release(&d);
+}
+
 /* --- the Trainer ------------------------------------------------------------------------ */
 
 struct run {
@@ -340,6 +422,7 @@ int main(void)
 {
 	data();
 	packs();
+	pieces();
 	plans();
 	silence();
 	not_finite();
