@@ -67,6 +67,14 @@ static const struct vocab_added *match(const struct added *a, const char *s, siz
 	return best;
 }
 
+bool added_at(const struct added *a, const char *s, size_t n)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	if (n > 1 && !(a->pair[u[0] * 32 + u[1] / 8] >> u[1] % 8 & 1))
+		return false;
+	return n > 0 && a->first[u[0]] && match(a, s, n) != NULL;
+}
+
 size_t added_find(const struct added *a, const char *s, size_t n, const struct vocab_added **hit)
 {
 	const unsigned char *u = (const unsigned char *)s;

@@ -14,6 +14,7 @@
 
 #include "text/vocab.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct added {
 /* Points into v, which must outlive it. */
 int added_init(struct added *a, const struct vocab *v, bool normalized, struct err *e);
 size_t added_find(const struct added *a, const char *s, size_t n, const struct vocab_added **hit);
+bool added_at(const struct added *a, const char *s, size_t n); /* does s[0..n) begin with one? */
 void added_release(struct added *a);
 
 #endif

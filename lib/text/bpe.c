@@ -3,36 +3,27 @@
 #include "text/added.h"
 #include "text/merge.h"
 #include "text/pretok.h"
+#include "text/scan.h"
 #include "text/unicode.h"
 #include "text/vocab.h"
+#include "text/words.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* --- words seen before ----------------------------------------------------------- */
-
-enum {
-	CACHE_BITS = 16, /* 2 MiB; a word that falls on another's place takes it */
-	WORD = 15,       /* bytes of the longest word kept: with its length 16 */
-	TOKENS = 4       /* of the longest result kept */
-};
-
-/* A word's bytes are k0 and the low seven bytes of k1, padded with zeros; the top
- * byte of k1 holds its length and, in the high half, the number of its tokens. */
-struct seen {
-	uint64_t k0, k1;
-	int32_t id[TOKENS];
-};
-
-enum { LENGTH_AT = 56, COUNT_AT = 60 };
-static const uint64_t COUNT = (uint64_t)15 << COUNT_AT;
+enum { ROOM = 4096 };
 
 struct bpe {
 	struct vocab v;
 	struct merge merge;
 	struct added raw, normalized;
-	struct seen *seen; /* all zero: empty, since no word has length 0 */
+	struct words words;
+	struct scan scan;
+	bool scans;          /* the scanner knows the pattern and the added tokens */
+	uint64_t *start;     /* scratch of the scanner, for texts of up to 64 * nstart bytes */
+	size_t nstart;
 	struct buf nfc;
+	char room[ROOM + 64];  /* a short text with bytes behind it that may be read */
 	size_t (*cut)(const char *s, size_t n);
 	int32_t eos, pad;
 };
@@ -59,11 +50,11 @@ int bpe_load(struct bpe **out, const char *path, struct err *e)
 		bpe_close(t);
 		return -1;
 	}
-	t->seen = calloc((size_t)1 << CACHE_BITS, sizeof *t->seen);
-	if (!t->seen) {
+	if (scan_init(&t->scan, &t->v, &t->raw, e) || words_init(&t->words, &t->v, &t->merge, t->scan.blanks, e)) {
 		bpe_close(t);
-		return err_mem(e);
+		return -1;
 	}
+	t->scans = t->v.pretok == VOCAB_GPT2 && (t->scan.blanks || t->normalized.n == 0);
 	switch (t->v.pretok) {
 	case VOCAB_GPT2: t->cut = pretok_gpt2; break;
 	}
@@ -95,7 +86,9 @@ void bpe_close(struct bpe *t)
 	merge_release(&t->merge);
 	vocab_release(&t->v);
 	buf_release(&t->nfc);
-	free(t->seen);
+	words_release(&t->words);
+	scan_release(&t->scan);
+	free(t->start);
 	free(t);
 }
 
@@ -130,85 +123,54 @@ void bpe_ids_release(struct bpe_ids *ids)
 
 /* --- encoding ---------------------------------------------------------------------- */
 
-static uint64_t load_le64(const char *p)
-{
-	uint64_t w;
-	memcpy(&w, p, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	w = __builtin_bswap64(w);
-#endif
-	return w;
-}
-
-/* The word as a number of 16 bytes. There are `ahead` >= n bytes to read at s. */
-static void key_of(const char *s, size_t n, size_t ahead, uint64_t *k0, uint64_t *k1)
-{
-	char copy[16] = {0};
-	if (ahead < sizeof copy) {
-		memcpy(copy, s, n);
-		s = copy;
-	}
-	*k0 = load_le64(s);
-	*k1 = load_le64(s + 8);
-	if (n < 8) {
-		*k0 &= ((uint64_t)1 << 8 * n) - 1;
-		*k1 = 0;
-	} else {
-		*k1 &= ((uint64_t)1 << 8 * (n - 8)) - 1;
-	}
-	*k1 |= (uint64_t)n << LENGTH_AT;
-}
-
-static struct seen *place_of(const struct bpe *t, uint64_t k0, uint64_t k1)
-{
-	uint64_t h = k0 * UINT64_C(0x9E3779B97F4A7C15);
-	h = ((h ^ h >> 32) + k1) * UINT64_C(0xD6E8FEB86659FD93);
-	return &t->seen[h >> (64 - CACHE_BITS)];
-}
-
-/* One piece of the pre-tokenizer; `ahead` bytes may be read at s. */
-static int word(struct bpe *t, const char *s, size_t n, size_t ahead, struct bpe_ids *out)
-{
-	uint64_t k0, k1;
-	size_t count;
-	if (ids_room(out, n + TOKENS))
-		return -1;
-	int32_t *ids = out->v + out->n;
-	if (n > WORD) {
-		if (merge_word(&t->merge, s, n, ids, &count))
-			return -1;
-		out->n += count;
-		return 0;
-	}
-	key_of(s, n, ahead, &k0, &k1);
-	struct seen *p = place_of(t, k0, k1);
-	if (p->k0 == k0 && (p->k1 & ~COUNT) == k1) {
-		memcpy(ids, p->id, sizeof p->id);
-		out->n += (size_t)(p->k1 >> COUNT_AT);
-		return 0;
-	}
-	if (merge_word(&t->merge, s, n, ids, &count))
-		return -1;
-	if (count <= TOKENS) {
-		p->k0 = k0;
-		p->k1 = k1 | (uint64_t)count << COUNT_AT;
-		memcpy(p->id, ids, sizeof p->id);
-	}
-	out->n += count;
-	return 0;
-}
-
 /* Text without added tokens. */
 static int segment(struct bpe *t, const char *s, size_t n, struct bpe_ids *out)
 {
 	while (n) {
-		size_t len = t->cut(s, n);
-		if (word(t, s, len, n, out))
+		size_t len = t->cut(s, n), count;
+		if (ids_room(out, len + WORDS_SPARE) || words_one(&t->words, s, len, n, out->v + out->n, &count))
 			return -1;
+		out->n += count;
 		s += len;
 		n -= len;
 	}
 	return 0;
+}
+
+static int start_room(struct bpe *t, size_t n)
+{
+	if (n / 64 < t->nstart)
+		return 0;
+	free(t->start);
+	t->nstart = n / 64 + n / 128 + 64;
+	t->start = malloc(t->nstart * sizeof *t->start);
+	if (!t->start)
+		t->nstart = 0;
+	return t->start ? 0 : -1;
+}
+
+/* The whole text at once. 1: the scanner cannot, nothing is done. */
+static int scanned(struct bpe *t, const char *s, size_t n, bool clean, struct bpe_ids *out)
+{
+	size_t ahead = n, count;
+	if (!t->scans)
+		return 1;
+	if (n == 0)
+		return 0;
+	if (n <= ROOM) {
+		memcpy(t->room, s, n);
+		s = t->room;
+		ahead = n + 64;
+	}
+	if (start_room(t, n))
+		return -1;
+	if (scan_starts(&t->scan, s, n, clean, t->start))
+		return 1;
+	if (ids_room(out, n + WORDS_SPARE))
+		return -1;
+	int rc = words_of(&t->words, s, n, ahead, t->start, out->v + out->n, &count);
+	out->n += rc == 0 ? count : 0;
+	return rc;
 }
 
 /* Calls `between` for what stands between the tokens that `a` finds, and puts those into out. */
@@ -245,17 +207,23 @@ static int normalize(struct bpe *t, const char **s, size_t *n)
 
 static int stretch(struct bpe *t, const char *s, size_t n, struct bpe_ids *out)
 {
-	return normalize(t, &s, &n) ? -1 : around(t, &t->normalized, s, n, out, segment);
+	if (normalize(t, &s, &n))
+		return -1;
+	int rc = scanned(t, s, n, true, out);
+	return rc > 0 ? around(t, &t->normalized, s, n, out, segment) : rc;
 }
 
 int bpe_encode(struct bpe *t, const char *text, size_t n, struct bpe_ids *out, struct err *e)
 {
+	if (n > INT32_MAX)
+		return err_data(e, "a text of %zu bytes is longer than 2 GiB", n);
+	int rc = scanned(t, text, n, false, out);
+	if (rc == 0)
+		return 0;
 	size_t good = utf8_valid(text, n), before = out->n;
 	if (good < n)
 		return err_data(e, "byte %zu of the text is not valid UTF-8", good + 1);
-	if (n > INT32_MAX)
-		return err_data(e, "a text of %zu bytes is longer than 2 GiB", n);
-	if (around(t, &t->raw, text, n, out, stretch) == 0)
+	if (rc > 0 && around(t, &t->raw, text, n, out, stretch) == 0)
 		return 0;
 	out->n = before;
 	return err_mem(e);

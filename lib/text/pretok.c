@@ -50,8 +50,7 @@ static size_t run_end(const char *s, size_t n, size_t i, unsigned class)
 	return i;
 }
 
-/* 's|'t|'re|'ve|'m|'ll|'d at an apostrophe: its length, or 0. */
-static size_t contraction(const char *s, size_t n)
+size_t pretok_contraction(const char *s, size_t n)
 {
 	if (n < 2)
 		return 0;
@@ -77,7 +76,7 @@ static size_t spaces(const char *s, size_t n)
 size_t pretok_gpt2(const char *s, size_t n)
 {
 	size_t len, at = *s == ' ' && n > 1;
-	if (*s == '\'' && (len = contraction(s, n)) > 0)
+	if (*s == '\'' && (len = pretok_contraction(s, n)) > 0)
 		return len;
 	unsigned class = class_at(s + at, n - at, &len);
 	if (class == S)

@@ -17,5 +17,7 @@
  *	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
  * with HF's classes (unicode.h). */
 size_t pretok_gpt2(const char *s, size_t n);
+/* 's|'t|'re|'ve|'m|'ll|'d at the apostrophe *s: its length, or 0. */
+size_t pretok_contraction(const char *s, size_t n);
 
 #endif

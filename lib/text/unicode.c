@@ -6,29 +6,14 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/* Bits 2-3 of a table entry. */
-enum form {
-	INERT, /* nothing composes with it, nothing reorders it */
-	HEAD,  /* may change with what follows, not with what precedes */
-	LOOSE  /* may change alone or with what precedes */
-};
-
-static unsigned entry(uint32_t cp)
-{
-	if (cp >= UNICODE_END)
-		return 0;
-	size_t word = (size_t)unicode_rows[cp >> UNICODE_BITS] * (UNICODE_SIZE / 16) + cp % UNICODE_SIZE / 16;
-	return unicode_words[word] >> (cp % 16 * 4) & 15;
-}
-
 enum unicode_class unicode_class(uint32_t cp)
 {
-	return entry(cp) & 3;
+	return unicode_entry(cp) & 3;
 }
 
-static enum form form_of(uint32_t cp)
+static enum unicode_form form_of(uint32_t cp)
 {
-	return entry(cp) >> 2;
+	return unicode_entry(cp) >> 2;
 }
 
 /* U+0300 is the first character that is not safe in NFC; its first byte is 0xCC. */
@@ -48,7 +33,7 @@ static size_t settled(const char *s, size_t n, size_t *head)
 			continue;
 		}
 		int len = utf8_decode(s + i, n - i, &cp);
-		if ((unsigned char)s[i] >= FIRST_LOOSE && form_of(cp) == LOOSE)
+		if ((unsigned char)s[i] >= FIRST_LOOSE && form_of(cp) == UNICODE_LOOSE)
 			break;
 		*head = i;
 		i += (size_t)len;
@@ -160,7 +145,7 @@ static size_t loose_run(const char *s, size_t n)
 	while (i < n) {
 		uint32_t cp;
 		int len = utf8_decode(s + i, n - i, &cp);
-		if (form_of(cp) != LOOSE)
+		if (form_of(cp) != UNICODE_LOOSE)
 			break;
 		i += (size_t)len;
 	}
@@ -177,7 +162,7 @@ int unicode_nfc(struct buf *b, const char *s, size_t n)
 		/* an INERT character may be one that utf8proc knows more of: it never sees it */
 		if (to > 0)
 			utf8_decode(s + head, n - head, &cp);
-		size_t from = run && to > 0 && form_of(cp) == HEAD ? head : to;
+		size_t from = run && to > 0 && form_of(cp) == UNICODE_HEAD ? head : to;
 		rc = buf_add(b, s, from);
 		if (rc == 0 && run)
 			rc = compose(&p, s + from, to - from + run, b);

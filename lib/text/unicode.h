@@ -22,6 +22,26 @@ enum unicode_class { UNICODE_OTHER, UNICODE_LETTER /* \p{L} */, UNICODE_NUMBER /
 
 enum unicode_class unicode_class(uint32_t cp);
 
+/* For scan.c, which asks for every character: class and place in NFC at once
+ * (unicode_tables.h tells the form). */
+enum { UNICODE_BITS = 7, UNICODE_SIZE = 1 << UNICODE_BITS, UNICODE_END = 0x323B0 };
+enum unicode_form {
+	UNICODE_INERT, /* nothing composes with it, nothing reorders it */
+	UNICODE_HEAD,  /* may change with what follows, not with what precedes */
+	UNICODE_LOOSE  /* may change alone or with what precedes */
+};
+extern const uint8_t unicode_rows[];
+extern const uint64_t unicode_words[];
+
+/* Its unicode_class in bits 0-1, its unicode_form in bits 2-3. */
+static inline unsigned unicode_entry(uint32_t cp)
+{
+	if (cp >= UNICODE_END)
+		return 0;
+	size_t word = (size_t)unicode_rows[cp >> UNICODE_BITS] * (UNICODE_SIZE / 16) + cp % UNICODE_SIZE / 16;
+	return unicode_words[word] >> (cp % 16 * 4) & 15;
+}
+
 /* True only if s[0..n), valid UTF-8, is in NFC; rarely false although it is
  * (the quick check of UAX 15, section 9: a mark that composes with nothing, too, asks for a look). */
 bool unicode_is_nfc(const char *s, size_t n);

@@ -10,11 +10,11 @@
 #ifndef TEXT_UNICODE_TABLES_H
 #define TEXT_UNICODE_TABLES_H
 
-#include <stdint.h>
+#include "text/unicode.h"
 
-enum { UNICODE_BITS = 7, UNICODE_SIZE = 1 << UNICODE_BITS, UNICODE_END = 0x323B0 };
+_Static_assert(UNICODE_BITS == 7 && UNICODE_END == 0x323B0, "unicode.h reads these tables");
 
-static const uint8_t unicode_rows[1608] = {
+const uint8_t unicode_rows[1608] = {
 	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
 	24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 41, 41, 42, 43, 44, 45,
 	46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 41, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68,
@@ -84,7 +84,7 @@ static const uint8_t unicode_rows[1608] = {
 	41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 41, 224,
 };
 
-static const uint64_t unicode_words[1800] = {
+const uint64_t unicode_words[1800] = {
 	0x33333000000000, 0, 0x3, 0x444002222222222, 0x5555555555555550, 0x55555555515,
 	0x5555555555555550, 0x55555555515, 0x300000, 0, 0x10400000003, 0x222012000102200,
 	0x5555555555555555, 0x1155555505555551, 0x5555555555555555, 0x5155555505555551, 0x5555555555555555, 0x5555555555555511,

@@ -85,9 +85,9 @@ print(f"""/* unicode_tables.h - made by tests/reference/unicode.py from HF token
 #ifndef TEXT_UNICODE_TABLES_H
 #define TEXT_UNICODE_TABLES_H
 
-#include <stdint.h>
+#include "text/unicode.h"
 
-enum {{ UNICODE_BITS = {bits}, UNICODE_SIZE = 1 << UNICODE_BITS, UNICODE_END = 0x{end:X} }};
+_Static_assert(UNICODE_BITS == {bits} && UNICODE_END == 0x{end:X}, "unicode.h reads these tables");
 """)
 
 
@@ -98,9 +98,9 @@ def table(head, items, per_line):
     print("};")
 
 
-table(f"static const {'uint8_t' if len(rows) <= 256 else 'uint16_t'} unicode_rows[{len(index)}]", index, 24)
+table(f"const {'uint8_t' if len(rows) <= 256 else 'uint16_t'} unicode_rows[{len(index)}]", index, 24)
 print()
-table(f"static const uint64_t unicode_words[{len(words)}]", [f"0x{w:X}" if w else "0" for w in words], 6)
+table(f"const uint64_t unicode_words[{len(words)}]", [f"0x{w:X}" if w else "0" for w in words], 6)
 print("\n#endif")
 print(f"{len(letters)} letters, {len(numbers)} numbers, {len(spaces)} spaces; {form} by NFC form; "
       f"{len(rows)} rows of {1 << bits}", file=sys.stderr)

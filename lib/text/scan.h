@@ -1,0 +1,77 @@
+/* scan.h - where the pieces of GPT-2's pattern begin, 64 bytes at a time: what
+ * pretok_gpt2 says character by character, as bit masks.
+ *
+ *	struct scan sc;
+ *	if (scan_init(&sc, &vocab, &raw, &e)) ...
+ *	if (scan_starts(&sc, s, n, false, start) == 0)
+ *		...bit i % 64 of start[i / 64] is set: a piece begins at byte i...
+ *	else
+ *		...the text wants the slow way...
+ *	scan_release(&sc);
+ *
+ * The slow way is wanted by a text that is not valid UTF-8, may change in NFC,
+ * or holds a raw added token. Added tokens that are runs of 2, 3, ... blanks
+ * (GPT-NeoX) are pieces of their own here, and what stands between them is a
+ * text of its own, as HF has it.
+ *
+ * SEAMS. Between two characters that no token of the vocabulary holds side by
+ * side no merge is ever made, so that BPE of the text is BPE of both parts. A
+ * piece of characters of three bytes and more (a paragraph of Chinese may be
+ * one) is cut there too: its parts are short and come again. */
+#ifndef TEXT_SCAN_H
+#define TEXT_SCAN_H
+
+#include "base/err.h"
+#include "text/added.h"
+#include "text/vocab.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Of 64 bytes, a bit each. */
+struct scan_mask {
+	uint64_t letter, number, space; /* ASCII; \s with the blank */
+	uint64_t blank, quote;          /* U+0020 and ' */
+	uint64_t high;                  /* bytes from 0x80 on */
+	uint64_t raw;                   /* may begin a raw added token */
+	uint64_t tail;                  /* behind the first byte of a \s of several bytes */
+	uint64_t seam;                  /* first bytes of characters with a seam before them */
+};
+
+/* A byte is in class bit b (SCAN_*) if both nibbles say so: lo[byte & 15] & hi[byte >> 4]. */
+struct scan_nibbles {
+	uint8_t lo[16], hi[16];
+};
+
+/* Fills all but tail and seam from 64 bytes at s. One for each instruction set. */
+struct scan_isa {
+	const char *name; /* "base", "avx2", "avx512" */
+	void (*classify)(struct scan_mask *m, const unsigned char *s, const struct scan_nibbles *t);
+};
+
+enum { SCAN_UPPER_ROW = 1, SCAN_LETTER = 2, SCAN_DIGIT = 4, SCAN_SPACE = 8, SCAN_BLANK = 16, SCAN_QUOTE = 32, SCAN_RAW = 64 };
+
+enum { SCAN_SEAM_BITS = 15 };
+
+struct scan {
+	const struct scan_isa *isa;
+	struct scan_nibbles nibbles;
+	const struct added *raw; /* the caller's */
+	bool nfc;
+	size_t blanks;      /* the longest run of blanks that is a token; 0: none is */
+	uint64_t *joined;   /* bit set of hashes of the pairs of characters that some token holds */
+	uint64_t parts[64]; /* bit f of parts[l]: a token ends or begins within a character, and holds byte 0x80+l before byte 0xC0+f */
+};
+
+/* raw: v's raw added tokens. Both must outlive it. */
+int scan_init(struct scan *sc, const struct vocab *v, const struct added *raw, struct err *e);
+/* start: room for n / 64 + 1 words. clean: s is normalized and free of raw tokens, whatever it
+ * looks like. 0, or -1: the slow way. */
+int scan_starts(const struct scan *sc, const char *s, size_t n, bool clean, uint64_t *start);
+void scan_release(struct scan *sc);
+
+/* Every table this CPU can run, slowest first; NULL for i beyond them. For tests. */
+const struct scan_isa *scan_at(int i);
+
+#endif

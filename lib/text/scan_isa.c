@@ -1,0 +1,81 @@
+/* Compiled once for each instruction set; scan.c chooses. */
+#include "text/scan.h"
+
+#if defined __AVX2__
+#include <immintrin.h>
+#endif
+
+#define STR2(x) #x
+#define STR(x) STR2(x)
+#define CAT2(a, b) a##b
+#define CAT(a, b) CAT2(a, b)
+
+#if defined __AVX2__
+struct half {
+	__m256i bytes, class;
+};
+
+static struct half half_of(const unsigned char *s, const struct scan_nibbles *t)
+{
+	const __m256i low = _mm256_set1_epi8(15);
+	__m256i lo = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)t->lo));
+	__m256i hi = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)t->hi));
+	__m256i v = _mm256_loadu_si256((const __m256i *)(const void *)s);
+	__m256i a = _mm256_shuffle_epi8(lo, _mm256_and_si256(v, low));
+	__m256i b = _mm256_shuffle_epi8(hi, _mm256_and_si256(_mm256_srli_epi16(v, 4), low));
+	return (struct half){v, _mm256_and_si256(a, b)};
+}
+
+/* The top bits of 64 bytes. */
+static uint64_t tops(__m256i a, __m256i b)
+{
+	return (uint32_t)_mm256_movemask_epi8(a) | (uint64_t)(uint32_t)_mm256_movemask_epi8(b) << 32;
+}
+
+/* The bytes whose class has the bit 1 << (7 - up). */
+#define MEMBERS(up) tops(_mm256_slli_epi16(a.class, up), _mm256_slli_epi16(b.class, up))
+
+static void classify(struct scan_mask *m, const unsigned char *s, const struct scan_nibbles *t)
+{
+	struct half a = half_of(s, t), b = half_of(s + 32, t);
+	m->raw = MEMBERS(1);
+	m->quote = MEMBERS(2);
+	m->blank = MEMBERS(3);
+	m->space = MEMBERS(4) | m->blank;
+	m->number = MEMBERS(5);
+	m->letter = MEMBERS(6) | MEMBERS(7);
+	m->high = tops(a.bytes, b.bytes);
+}
+#else
+/* Eight flags of 0 or 1, one a byte, to eight bits. */
+static uint64_t pack(uint64_t flags)
+{
+	return flags * UINT64_C(0x0102040810204080) >> 56;
+}
+
+static void classify(struct scan_mask *m, const unsigned char *s, const struct scan_nibbles *t)
+{
+	uint64_t member[8] = {0}, high = 0;
+	for (int i = 0; i < 64; i += 8) {
+		uint64_t class = 0, top = 0;
+		for (int k = 0; k < 8; k++) {
+			unsigned char c = s[i + k];
+			class |= (uint64_t)(t->lo[c & 15] & t->hi[c >> 4]) << 8 * k;
+			top |= (uint64_t)(c >> 7) << 8 * k;
+		}
+		for (int b = 0; b < 7; b++)
+			member[b] |= pack(class >> b & UINT64_C(0x0101010101010101)) << i;
+		high |= pack(top) << i;
+	}
+	m->letter = member[0] | member[1];
+	m->number = member[2];
+	m->blank = member[4];
+	m->space = member[3] | member[4];
+	m->quote = member[5];
+	m->raw = member[6];
+	m->high = high;
+}
+#endif
+
+extern const struct scan_isa CAT(scan_isa_, ISA);
+const struct scan_isa CAT(scan_isa_, ISA) = {STR(ISA), classify};

@@ -1,0 +1,62 @@
+/* words.h - the ids of a text's pieces. Most pieces have been seen before: two
+ * bounded tables remember the ids of short ones.
+ *
+ *	struct words w;
+ *	if (words_init(&w, &vocab, &merge, &e)) ...
+ *	if (words_of(&w, s, n, ahead, start, ids, &count)) ...
+ *	words_release(&w);
+ *
+ * A table's entry is a piece's bytes, padded with zeros, and its ids; a piece
+ * that falls on another's entry takes it. */
+#ifndef TEXT_WORDS_H
+#define TEXT_WORDS_H
+
+#include "base/err.h"
+#include "text/merge.h"
+#include "text/vocab.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	WORDS_SHORT = 15,     /* bytes of a piece in the first table */
+	WORDS_SHORT_IDS = 4,  /* ids of an entry there */
+	WORDS_LONG = 31,
+	WORDS_LONG_IDS = 7
+};
+
+/* The top byte of key[1] holds the length and, in the high half, the number of ids. */
+struct words_short {
+	uint64_t key[2];
+	int32_t id[WORDS_SHORT_IDS];
+};
+
+/* The top byte of key[3] holds the length, that of `count` is a number. */
+struct words_long {
+	uint64_t key[4];
+	int32_t id[WORDS_LONG_IDS];
+	uint32_t count;
+};
+
+struct words {
+	const struct vocab *v; /* the caller's, as the merges */
+	struct merge *merge;
+	int32_t *blanks;  /* blanks[k]: the id of a run of k blanks that is a token, from k = 2 */
+	size_t nblanks;   /* the longest such run; 0: none */
+	struct words_short *few;
+	struct words_long *many;
+};
+
+enum { WORDS_SPARE = 8 }; /* ids behind the last may be written over */
+
+/* nblanks: scan.h's blanks. v and merge must outlive it. */
+int words_init(struct words *w, const struct vocab *v, struct merge *merge, size_t nblanks, struct err *e);
+/* One piece, n > 0, of which `ahead` >= n bytes may be read: its ids to ids, which has room
+ * for n + WORDS_SPARE, their number to *count. 0, or -1 when out of memory. */
+int words_one(struct words *w, const char *s, size_t n, size_t ahead, int32_t *ids, size_t *count);
+/* All pieces of s[0..n), n > 0, of which `ahead` >= n bytes may be read; start as scan_starts gives it.
+ * 1: a run of blanks leaves one that belongs to the piece behind it, which start does not say. */
+int words_of(struct words *w, const char *s, size_t n, size_t ahead, const uint64_t *start, int32_t *ids, size_t *count);
+void words_release(struct words *w);
+
+#endif
