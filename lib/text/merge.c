@@ -6,55 +6,66 @@
 enum { SHORT = 40 };                        /* bytes of a word up to which scanning beats the heap */
 enum { KEEP = 64 * 1024 };                  /* symbols of scratch that are kept from word to word */
 static const uint32_t NONE = UINT32_MAX;    /* the rank of no merge, the place of no symbol */
+static const uint32_t RANK = (1 << MERGE_RANK_BITS) - 1;
 
 /* --- the table of pairs ---------------------------------------------------------- */
-
-static size_t home(const struct merge *m, uint64_t pair)
-{
-	return (size_t)(pair * UINT64_C(0x9E3779B97F4A7C15) >> m->shift);
-}
 
 static size_t slots(const struct merge *m)
 {
 	return (size_t)1 << (64 - m->shift);
 }
 
-static struct merge_slot *slot_of(const struct merge *m, int32_t a, int32_t b)
+/* The slot that holds the pair, or the empty one where it belongs. */
+static inline uint64_t *slot_of(const struct merge *m, int32_t a, int32_t b)
 {
-	uint64_t pair = (uint64_t)(uint32_t)a << 32 | (uint32_t)b;
-	size_t i = home(m, pair), mask = slots(m) - 1;
-	while (m->slot[i].pair != pair && m->slot[i].pair != UINT64_MAX)
+	uint64_t pair = (uint64_t)(uint32_t)a << MERGE_ID_BITS | (uint32_t)b;
+	size_t i = (size_t)(pair * UINT64_C(0x9E3779B97F4A7C15) >> m->shift), mask = slots(m) - 1;
+	while (m->slot[i] >> MERGE_RANK_BITS != pair && m->slot[i] != UINT64_MAX)
 		i = (i + 1) & mask;
 	return &m->slot[i];
 }
 
-/* The rank of an empty slot is NONE. */
-static uint32_t rank_of(const struct merge *m, int32_t a, int32_t b)
+/* Byte-level tokens of bytes that UTF-8 never has may be missing: -1 is in no pair. */
+static inline uint32_t rank_of(const struct merge *m, int32_t a, int32_t b)
 {
-	return slot_of(m, a, b)->rank;
+	if ((a | b) < 0)
+		return NONE;
+	uint64_t x = *slot_of(m, a, b);
+	return x == UINT64_MAX ? NONE : (uint32_t)x & RANK;
 }
 
 int merge_init(struct merge *m, const struct vocab *v, struct err *e)
 {
 	*m = (struct merge){.v = v, .shift = 60};
+	if (v->nmerge > RANK)
+		return err_data(e, "%zu merges are more than %u", v->nmerge, RANK);
 	while (slots(m) < v->nmerge * 2)
 		m->shift--;
 	m->slot = malloc(slots(m) * sizeof *m->slot);
-	if (!m->slot)
+	m->made = malloc((v->nmerge + 1) * sizeof *m->made);
+	m->bytes = malloc(65536 * sizeof *m->bytes);
+	if (!m->slot || !m->made || !m->bytes) {
+		merge_release(m);
 		return err_mem(e);
+	}
 	memset(m->slot, 0xFF, slots(m) * sizeof *m->slot);
 	/* a pair listed twice has its last place, as in HF */
 	for (size_t i = 0; i < v->nmerge; i++) {
 		const struct vocab_merge *x = &v->merge[i];
-		*slot_of(m, x->a, x->b) = (struct merge_slot){
-			.pair = (uint64_t)(uint32_t)x->a << 32 | (uint32_t)x->b, .rank = (uint32_t)i, .id = x->id};
+		*slot_of(m, x->a, x->b) = ((uint64_t)(uint32_t)x->a << MERGE_ID_BITS | (uint32_t)x->b) << MERGE_RANK_BITS | i;
+		m->made[i] = x->id;
 	}
+	for (int a = 0; a < 256; a++)
+		for (int b = 0; b < 256; b++)
+			m->bytes[a << 8 | b] = rank_of(m, v->byte[a], v->byte[b]);
 	return 0;
 }
 
 void merge_release(struct merge *m)
 {
 	free(m->slot);
+	free(m->bytes);
+	free(m->made);
 	free(m->sym);
 	free(m->heap);
 	*m = (struct merge){0};
@@ -68,7 +79,7 @@ static size_t merge_short(const struct merge *m, const unsigned char *s, size_t 
 	for (size_t i = 0; i < n; i++)
 		id[i] = m->v->byte[s[i]];
 	for (size_t i = 0; i + 1 < n; i++)
-		rank[i] = rank_of(m, id[i], id[i + 1]);
+		rank[i] = m->bytes[s[i] << 8 | s[i + 1]];
 	for (;;) {
 		size_t at = 0;
 		uint32_t best = NONE;
@@ -77,7 +88,7 @@ static size_t merge_short(const struct merge *m, const unsigned char *s, size_t 
 				best = rank[at = i];
 		if (best == NONE)
 			return n;
-		id[at] = m->v->merge[best].id;
+		id[at] = m->made[best];
 		n--;
 		for (size_t i = at + 1; i < n; i++) {
 			id[i] = id[i + 1];
@@ -161,7 +172,7 @@ static size_t fill(struct merge *m, const unsigned char *s, size_t n)
 		m->sym[i].next = i + 1 < n ? (uint32_t)i + 1 : NONE;
 	}
 	for (size_t i = 0; i < n; i++) {
-		uint32_t rank = i + 1 < n ? rank_of(m, m->sym[i].id, m->sym[i + 1].id) : NONE;
+		uint32_t rank = i + 1 < n ? m->bytes[s[i] << 8 | s[i + 1]] : NONE;
 		m->sym[i].rank = rank;
 		if (rank != NONE)
 			m->heap[nheap++] = (uint64_t)rank << 32 | i;
@@ -186,7 +197,7 @@ static int merge_long(struct merge *m, const unsigned char *s, size_t n, int32_t
 		if (left->rank != rank) /* one of the two has been joined to another since */
 			continue;
 		struct merge_symbol *right = &m->sym[left->next];
-		left->id = m->v->merge[rank].id;
+		left->id = m->made[rank];
 		left->next = right->next;
 		right->rank = NONE;
 		if (left->next != NONE)

@@ -18,18 +18,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct merge_slot {
-	uint64_t pair; /* a << 32 | b; UINT64_MAX: empty */
-	uint32_t rank; /* place in the list */
-	int32_t id;
-};
-
 struct merge_symbol;
+
+enum { MERGE_ID_BITS = 21, MERGE_RANK_BITS = 22 }; /* two ids and a rank are a word */
+_Static_assert(VOCAB_MAX <= 1 << MERGE_ID_BITS, "ids must fit");
 
 struct merge {
 	const struct vocab *v; /* the caller's, must outlive it */
-	struct merge_slot *slot; /* open addressing */
+	uint64_t *slot;          /* pair << MERGE_RANK_BITS | rank, open addressing; all ones: empty */
 	unsigned shift;          /* 64 - log2 of the number of slots */
+	uint32_t *bytes;         /* [a << 8 | b]: rank of the tokens of two bytes; UINT32_MAX: no merge */
+	int32_t *made;           /* [rank]: the token that the pair becomes */
 	/* scratch for long words, kept while small */
 	struct merge_symbol *sym;
 	uint64_t *heap;
