@@ -26,6 +26,7 @@ work_of() {
 	bpe-encode) ARGS=(-T tokenizer.json) FILE=data.jsonl ;;
 	bpe-decode) ARGS=(-T tokenizer.json) FILE=tokens.jsonl ;;
 	pad-trunc) ARGS=(--max-length 8) FILE=tokens.jsonl ;;
+	shard-cat) ARGS=() FILE=tokens.jsonl ;;
 	split) ARGS=(--test-size 0.5 --test /dev/null) FILE=tokens.jsonl ;;
 	nx-init) ARGS=(--config model/config.json -o) FILE=made ;;
 	nx-info) ARGS=() FILE=model ;;

@@ -169,6 +169,27 @@ int out_write(struct out *o, const void *p, size_t n, struct err *e)
 	return o->z ? zst_write(o->z, p, n, e) : push(o, p, n, e);
 }
 
+bool out_can_patch(const struct out *o)
+{
+	return o->rename && !o->z;
+}
+
+int out_patch(struct out *o, const void *p, size_t n, struct err *e)
+{
+	size_t done = 0;
+	if (drain(o, e))
+		return -1;
+	while (done < n) {
+		ssize_t k = pwrite(o->fd, (const char *)p + done, n - done, (off_t)done);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return err_io(e, "%s", o->name);
+		done += (size_t)k;
+	}
+	return 0;
+}
+
 int out_flush(struct out *o, struct err *e)
 {
 	if (o->z && zst_flush(o->z, e))

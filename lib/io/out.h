@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct out;
@@ -25,6 +26,10 @@ enum out_form { OUT_PLAIN, OUT_ZSTD };
 int out_open(struct out **out, const char *path, enum out_form form, struct err *e);
 const char *out_name(const struct out *out);
 int out_write(struct out *out, const void *p, size_t n, struct err *e);
+/* Whether out_patch can be called: a plain file that gets its name at the commit. */
+bool out_can_patch(const struct out *out);
+/* Replaces n bytes from the file's start on by p; all of them have been written before. */
+int out_patch(struct out *out, const void *p, size_t n, struct err *e);
 int out_flush(struct out *out, struct err *e); /* what was written reaches the reader now */
 int out_commit(struct out *out, struct err *e);
 void out_abort(struct out *out);

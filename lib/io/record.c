@@ -1,5 +1,4 @@
 #include "io/record.h"
-#include "io/in.h"
 #include "io/jsonl.h"
 
 #include <stdlib.h>
@@ -56,13 +55,21 @@ static int open_shard(struct record_in *r, struct err *e)
 
 int record_open(struct record_in **out, int npaths, char **paths, struct err *e)
 {
+	struct in *first;
+	return in_open(&first, npaths ? paths[0] : NULL, e) ? -1 : record_open_in(out, first, npaths, paths, e);
+}
+
+int record_open_in(struct record_in **out, struct in *first, int npaths, char **paths, struct err *e)
+{
 	struct record_in *r = calloc(1, sizeof *r);
-	if (!r)
+	if (!r) {
+		in_close(first);
 		return err_mem(e);
+	}
 	r->paths = npaths ? paths : (char **)stdin_only;
 	r->npaths = npaths ? npaths : 1;
-	if (in_open(&r->in, r->paths[0], e) || form_of(r->in, &r->form, e) ||
-	    (r->form == RECORD_SHARD && open_shard(r, e))) {
+	r->in = first;
+	if (form_of(r->in, &r->form, e) || (r->form == RECORD_SHARD && open_shard(r, e))) {
 		record_close(r);
 		return -1;
 	}
