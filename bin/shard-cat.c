@@ -76,9 +76,11 @@ static int count(struct stats *s, const struct record *r, struct err *e)
 	s->tokens += n;
 	s->longest = n > s->longest ? n : s->longest;
 	s->bins[bin_of(n)]++;
-	for (size_t i = 0; i < r->n; i++) {
+	for (size_t i = 0, p = 0; i < r->n; i++) {
+		bool first = i == 0 || (p < r->nstarts && i == r->starts[p]);
+		p += i && first;
 		s->padding += !r->attn[i];
-		s->loss += i && r->labels[i] != RECORD_IGNORE;
+		s->loss += !first && r->labels[i] != RECORD_IGNORE;
 	}
 	if (n < DENSE)
 		s->dense[n]++;
@@ -200,23 +202,48 @@ static int next(struct job *j, struct record *r, struct err *e)
 	return 1;
 }
 
-/* A stream has no padding: what stands at the record's ends is left out. */
+/* Whether tokens [from, to) have a mask or labels that a file of ids cannot tell. */
+static bool has_masks(const struct record *r, size_t from, size_t end)
+{
+	for (size_t i = from; i < end; i++)
+		if (!r->attn[i] || r->labels[i] != r->ids[i])
+			return true;
+	return false;
+}
+
+/* Takes padding off both ends of [*from, *end). */
+static void trim(const struct record *r, size_t *from, size_t *end)
+{
+	while (*from < *end && !r->attn[*from])
+		++*from;
+	while (*end > *from && !r->attn[*end - 1])
+		--*end;
+}
+
+/* Tokens [from, end) as a document. A stream has no padding: what stands at its ends is left out. */
+static int put_piece(struct job *j, const struct record *r, size_t from, size_t end, bool *masked, struct err *e)
+{
+	size_t n = end - from;
+	trim(r, &from, &end);
+	*masked |= has_masks(r, from, end);
+	j->padding += n - (end - from);
+	return tokenfile_put(j->file, r->n ? r->ids + from : NULL, end - from, e);
+}
+
+/* The pieces of a packed record are documents of their own, but rows are written as they stand. */
 static int put_file(struct job *j, const struct record *r, struct err *e)
 {
-	size_t from = 0, to_ = r->n;
 	bool masked = false;
-	while (from < to_ && !r->attn[from])
-		from++;
-	while (to_ > from && !r->attn[to_ - 1])
-		to_--;
-	for (size_t i = from; i < to_ && !masked; i++)
-		masked = !r->attn[i] || r->labels[i] != r->ids[i];
-	int rc = j->to->rows ? tokenfile_put(j->file, r->ids, r->n, e)
-	                     : tokenfile_put(j->file, r->n ? r->ids + from : NULL, to_ - from, e);
-	if (rc == 0) {
-		j->masked += masked;
-		j->padding += j->to->rows ? 0 : r->n - (to_ - from);
+	int rc = 0;
+	if (j->to->rows) {
+		size_t from = 0, end = r->n;
+		trim(r, &from, &end);
+		masked = r->nstarts || has_masks(r, from, end);
+		rc = tokenfile_put(j->file, r->ids, r->n, e);
 	}
+	for (size_t p = 0; !j->to->rows && p <= r->nstarts && rc == 0; p++)
+		rc = put_piece(j, r, p ? r->starts[p - 1] : 0, p < r->nstarts ? r->starts[p] : r->n, &masked, e);
+	j->masked += rc == 0 && masked;
 	return rc;
 }
 

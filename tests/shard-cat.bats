@@ -148,6 +148,24 @@ PLAIN=$'5 6 7\n300\n8 9 10 11 500\n12 13'
 	reads $'1 1 5 6\n7 8 1 3\n9 3 3 3' m.npy
 }
 
+@test "the pieces of a packed record are documents, and stay pieces in shards" {
+	printf '{"input_ids": [%s], "attention_mask": [%s], "labels": [%s], "position_ids": [%s]}\n' \
+		'5, 6, 7, 300, 8, 9, 0' '1, 1, 1, 1, 1, 1, 0' '5, 6, 7, 300, 8, 9, -100' '0, 1, 2, 0, 0, 1, 0' >packed.jsonl
+	"$BIN/shard-cat" --vocab-size 512 --to shard packed.jsonl >packed.nxs
+	"$BIN/shard-cat" --to jsonl packed.nxs >got
+	same packed.jsonl got
+	"$BIN/shard-cat" --eos 1 --to nanogpt packed.nxs 2>err | od -An -v -t u2 | tr -s ' \n' ' ' >got
+	[ "$(cat got)" = ' 5 6 7 1 300 1 8 9 1 ' ]
+	echo 'shard-cat: 1 token of padding left out' >want
+	same want err
+	"$BIN/shard-cat" --to megatron -o m packed.nxs
+	reads $'5 6 7\n300\n8 9' m
+	"$BIN/shard-cat" --to npy2 packed.nxs 2>err >/dev/null
+	says 'npy2 holds ids only: the masks and labels of 1 record are lost' err
+	"$BIN/shard-cat" -s packed.nxs >got
+	says 'in the loss   3 (42.9 %)' got
+}
+
 @test "figures of records, for people and as JSON" {
 	cat >m.jsonl <<-'EOF'
 		{"input_ids": [1, 1, 5, 6], "attention_mask": [0, 0, 1, 1], "labels": [-100, -100, -100, 6]}
