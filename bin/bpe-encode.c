@@ -1,17 +1,22 @@
 /* bpe-encode - turns the text of records into token ids. */
 #include "base/die.h"
+#include "base/pool.h"
 #include "base/progress.h"
 #include "base/skip.h"
 #include "base/utf8.h"
-#include "io/jsonl.h"
+#include "io/json.h"
+#include "io/lines.h"
 #include "io/record.h"
 #include "text/bpe.h"
 #include "text/column.h"
 
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *tokenizer, *field, *prompt_field, *output;
 static bool lines, append_eos, mask_prompt, shard, zstd, replace_invalid, skip_bad, quiet;
+static int64_t threads = 1;
 
 static const struct opt opts[] = {
 	{'T', "tokenizer", OPT_STR, &tokenizer, "FILE", "the tokenizer.json (default $NX_TOKENIZER, else $NX_MODEL/tokenizer.json)", 0, 0, NULL},
@@ -23,6 +28,7 @@ static const struct opt opts[] = {
 	{0, "prompt-field", OPT_STR, &prompt_field, "NAME", "the field that holds the prompt, which the text begins with (default: what stands before the answer or output and the white space in front of it)", 0, 0, NULL},
 	{'s', "shard", OPT_FLAG, &shard, NULL, "write a token shard instead of JSON lines", 0, 0, NULL},
 	{'z', "zstd", OPT_FLAG, &zstd, NULL, "compress the output", 0, 0, NULL},
+	{'j', "threads", OPT_I64, &threads, "N", "encode with N threads (default 1; 0: all processors)", 0, 1024, NULL},
 	{0, "skip-bad", OPT_FLAG, &skip_bad, NULL, "pass over bad records and say how many", 0, 0, NULL},
 	{'o', "output", OPT_STR, &output, "FILE", "write to FILE instead of stdout", 0, 0, NULL},
 	OPT_COMMON(&quiet),
@@ -30,38 +36,62 @@ static const struct opt opts[] = {
 };
 static const struct opt_prog prog = {"bpe-encode", "[options] [FILE ...]", "turn the text of records into token ids", opts};
 
-struct job {
+/* What one thread works with. */
+struct worker {
+	atomic_flag busy;
 	struct bpe *tok;
-	struct jsonl in;
-	struct record_out *out;
 	struct bpe_ids ids;
+	struct arena arena;
 	struct buf valid; /* a line with its invalid bytes replaced */
+	struct record_packer packer;
+};
+
+struct counts {
+	uint64_t records, tokens, in_loss, empty;
+};
+
+/* A block of lines and what became of it. */
+struct batch {
+	struct lines_block in;
+	struct buf out;
+	struct counts n;
+	uint64_t lines;    /* taken, the bad one included */
+	bool failed;       /* at that line, for `why` */
+	struct err why;
+	struct skip skip;
+	uint64_t skip_line; /* of the first record skipped */
+};
+
+struct job {
+	struct worker *worker;
+	struct batch *batch;
+	struct lines in;
+	struct record_out *out;
 	struct skip skip;
 	struct progress bar;
-	uint64_t records, tokens, in_loss, empty;
+	struct counts n;
+	uint64_t line; /* of the present file, before the batch */
 };
 
 /* --- what to encode ------------------------------------------------------------------ */
 
-static int replace(struct job *j, struct json *rec, struct err *e)
+static int replace(struct worker *w, struct column *c, struct err *e)
 {
-	const struct json *v = json_get(rec, "text");
-	if (utf8_valid(v->s, v->n) == v->n)
+	if (utf8_valid(c->text, c->n) == c->n)
 		return 0;
-	buf_reset(&j->valid);
-	if (utf8_replace(&j->valid, v->s, v->n) ||
-	    json_set(&j->in.arena, rec, "text", json_string(&j->in.arena, j->valid.p, j->valid.n)))
+	buf_reset(&w->valid);
+	if (utf8_replace(&w->valid, c->text, c->n))
 		return err_mem(e);
+	c->text = w->valid.p;
+	c->n = w->valid.n;
 	return 0;
 }
 
-static int choose_text(struct job *j, struct json *rec, struct column *c, struct err *e)
+static int choose_text(struct worker *w, struct json *rec, struct column *c, struct err *e)
 {
 	const char *name = field ? field : json_get(rec, "text") ? "text" : NULL;
 	c->prompt = 0;
-	if (lines && replace_invalid && replace(j, rec, e))
-		return -1;
-	return name ? column_field(rec, name, &c->text, &c->n, e) : column_text(&j->in.arena, rec, c, e);
+	return name ? column_field(rec, name, &c->text, &c->n, e) : column_text(&w->arena, rec, c, e);
 }
 
 /* The prompt is the field that was named. */
@@ -108,64 +138,157 @@ static int prompt_before(const struct json *rec, struct column *c, struct err *e
 
 /* --- one record ------------------------------------------------------------------------ */
 
-/* Ids, attention and labels; the first `masked` tokens are not in the loss. */
-static int fill(struct job *j, struct record *r, size_t masked, struct err *e)
+/* The labels, where not all are the ids: the first `masked` tokens are not in the loss. */
+static int label(struct worker *w, struct record *r, size_t masked, struct err *e)
 {
-	struct arena *a = &j->in.arena;
-	r->n = j->ids.n;
-	r->ids = j->ids.v;
-	r->attn = arena_alloc(a, r->n + 1);
-	r->labels = arena_alloc(a, (r->n + 1) * sizeof *r->labels);
-	if (!r->attn || !r->labels)
+	if (masked == 0)
+		return 0;
+	r->labels = arena_alloc(&w->arena, r->n * sizeof *r->labels);
+	if (!r->labels)
 		return err_mem(e);
-	memset(r->attn, 1, r->n);
 	for (size_t i = 0; i < r->n; i++)
 		r->labels[i] = i < masked ? RECORD_IGNORE : r->ids[i];
 	return 0;
 }
 
-static int encode(struct job *j, struct json *rec, struct err *e)
+/* A line of text as the record that it is in JSON lines. */
+static int text_record(struct worker *w, const struct column *c, struct json **rec, struct err *e)
+{
+	*rec = json_object(&w->arena);
+	struct json *text = json_string(&w->arena, c->text, c->n);
+	return !*rec || !text || json_set(&w->arena, *rec, "text", text) ? err_mem(e) : 0;
+}
+
+/* The text's ids, and the record with them behind what the batch has. rec: NULL for a line of text. */
+static int encode(struct worker *w, struct batch *b, struct json *rec, const struct column *c, struct err *e)
 {
 	struct record r = {.obj = rec, .has_ids = true, .has_attn = true, .has_labels = true};
-	struct column c;
 	size_t masked = 0;
-	if (choose_text(j, rec, &c, e))
+	w->ids.n = 0;
+	if (bpe_encode(w->tok, c->text, c->n, &w->ids, e))
 		return -1;
-	if (mask_prompt && (prompt_field ? named_prompt(rec, &c, e) : prompt_before(rec, &c, e)))
+	if (mask_prompt && bpe_prefix(w->tok, c->text, c->prompt, &w->ids, &masked, e))
 		return -1;
-	j->ids.n = 0;
-	if (bpe_encode(j->tok, c.text, c.n, &j->ids, e))
-		return -1;
-	if (mask_prompt && bpe_prefix(j->tok, c.text, c.prompt, &j->ids, &masked, e))
-		return -1;
-	bool empty = j->ids.n == 0;
-	if (append_eos && bpe_ids_add(&j->ids, bpe_eos(j->tok)))
+	bool empty = w->ids.n == 0;
+	if (append_eos && bpe_ids_add(&w->ids, bpe_eos(w->tok)))
 		return err_mem(e);
-	if (fill(j, &r, masked, e) || record_put(j->out, &r, &j->in.arena, e))
+	r.n = w->ids.n;
+	r.ids = w->ids.v;
+	if (label(w, &r, masked, e) || (!rec && !shard && text_record(w, c, &r.obj, e)) ||
+	    record_pack(&w->packer, &r, &w->arena, &b->out, e))
 		return -1;
-	j->records++;
-	j->tokens += r.n;
-	j->in_loss += r.n - masked;
-	j->empty += empty;
-	progress_to(&j->bar, j->records, NULL);
+	b->n.records++;
+	b->n.tokens += r.n;
+	b->n.in_loss += r.n - masked;
+	b->n.empty += empty;
 	return 0;
 }
 
-/* --------------------------------------------------------------------------------------- */
+static int text_line(struct worker *w, struct batch *b, const char *s, size_t n, struct err *e)
+{
+	struct column c = {.text = s, .n = n};
+	if (replace_invalid && replace(w, &c, e))
+		return -1;
+	return encode(w, b, NULL, &c, e);
+}
 
-static int run(struct job *j, struct err *e)
+static int json_line(struct worker *w, struct batch *b, const char *s, size_t n, struct err *e)
 {
 	struct json *rec;
-	int rc;
-	while ((rc = lines ? jsonl_next_text(&j->in, &rec, e) : jsonl_next(&j->in, &rec, e)) != 0) {
-		if (rc > 0 && encode(j, rec, e)) {
-			jsonl_at(&j->in, e);
-			rc = -1;
+	struct column c;
+	if (json_parse(&w->arena, s, n, &rec, e) || choose_text(w, rec, &c, e))
+		return -1;
+	if (mask_prompt && (prompt_field ? named_prompt(rec, &c, e) : prompt_before(rec, &c, e)))
+		return -1;
+	return encode(w, b, rec, &c, e);
+}
+
+/* --- a batch ----------------------------------------------------------------------------- */
+
+static void encode_batch(struct worker *w, struct batch *b)
+{
+	const char *s;
+	size_t n, at = 0;
+	buf_reset(&b->out);
+	b->n = (struct counts){0};
+	b->lines = 0;
+	b->failed = false;
+	b->skip = (struct skip){.on = skip_bad};
+	while (lines_cut(&b->in, &at, &s, &n)) {
+		b->lines++;
+		if (!lines && lines_blank(s, n))
+			continue;
+		arena_reset(&w->arena);
+		if ((lines ? text_line : json_line)(w, b, s, n, &b->why) == 0)
+			continue;
+		if (skip_pass(&b->skip, &b->why)) {
+			b->failed = true;
+			return;
 		}
-		if (rc < 0 && skip_pass(&j->skip, e))
-			return -1;
+		if (b->skip.n == 1)
+			b->skip_line = b->lines;
 	}
-	return 0;
+}
+
+static void work(void *arg, int i)
+{
+	struct job *j = arg;
+	struct worker *w = j->worker;
+	while (atomic_flag_test_and_set(&w->busy))
+		w = w + 1 < j->worker + threads ? w + 1 : j->worker;
+	encode_batch(w, &j->batch[i]);
+	atomic_flag_clear(&w->busy);
+}
+
+/* Puts "FILE:LINE: " before e's message, unless no line is to blame. */
+static int at_line(const struct batch *b, uint64_t line, struct err *e)
+{
+	if (e->kind == ERR_IO || e->kind == ERR_MEM)
+		return -1;
+	return err_prefix(e, "%s:%llu: ", b->in.name, (unsigned long long)line);
+}
+
+static int take(struct job *j, struct batch *b, struct err *e)
+{
+	if (b->in.first)
+		j->line = 0;
+	if (b->skip.n && j->skip.n == 0) {
+		j->skip.first = b->skip.first;
+		at_line(b, j->line + b->skip_line, &j->skip.first);
+	}
+	j->skip.n += b->skip.n;
+	if (record_put_packed(j->out, &b->out, b->n.records, b->n.tokens, e))
+		return -1;
+	j->n.records += b->n.records;
+	j->n.tokens += b->n.tokens;
+	j->n.in_loss += b->n.in_loss;
+	j->n.empty += b->n.empty;
+	j->line += b->lines;
+	progress_to(&j->bar, j->n.records, NULL);
+	if (!b->failed)
+		return 0;
+	*e = b->why;
+	return at_line(b, j->line, e);
+}
+
+/* Some batches a turn, so that one that takes long keeps no thread waiting: what is read
+ * before an error is still encoded and written. */
+static int run(struct job *j, struct pool *pool, int most, struct err *e)
+{
+	for (;;) {
+		struct err broken;
+		int n = 0, rc = 1;
+		while (n < most && (rc = lines_next(&j->in, &j->batch[n].in, &broken)) > 0)
+			n++;
+		pool_run(pool, n, work, j);
+		for (int i = 0; i < n; i++)
+			if (take(j, &j->batch[i], e))
+				return -1;
+		if (rc < 0)
+			*e = broken;
+		if (rc <= 0)
+			return rc;
+	}
 }
 
 static void check_options(void)
@@ -178,29 +301,66 @@ static void check_options(void)
 		die_usage("--replace-invalid is for --text: JSON that is not valid UTF-8 is no JSON");
 }
 
-static void open_all(struct job *j, int argc, char **argv)
+static void open_out(struct job *j, struct shard_head *head)
 {
 	struct err e;
-	if (bpe_find(&j->tok, tokenizer, &e))
-		die_err(&e);
-	int32_t eos = bpe_eos(j->tok), pad = bpe_pad(j->tok);
+	const struct bpe *tok = j->worker[0].tok;
+	int32_t eos = bpe_eos(tok), pad = bpe_pad(tok);
 	if (append_eos && eos < 0)
 		die_now("the tokenizer has no end-of-text token to append");
-	struct shard_head head = {.vocab = bpe_vocab(j->tok), .eos = eos < 0 ? SHARD_NO_ID : (uint32_t)eos,
-	                          .pad = pad < 0 ? SHARD_NO_ID : (uint32_t)pad, .fingerprint = bpe_fingerprint(j->tok)};
-	if (jsonl_open(&j->in, argc, argv, &e) ||
-	    record_create(&j->out, output, shard ? RECORD_SHARD : RECORD_JSONL, &head, zstd ? OUT_ZSTD : OUT_PLAIN, &e))
+	*head = (struct shard_head){.vocab = bpe_vocab(tok), .eos = eos < 0 ? SHARD_NO_ID : (uint32_t)eos,
+	                            .pad = pad < 0 ? SHARD_NO_ID : (uint32_t)pad, .fingerprint = bpe_fingerprint(tok)};
+	if (record_create(&j->out, output, shard ? RECORD_SHARD : RECORD_JSONL, head, zstd ? OUT_ZSTD : OUT_PLAIN, &e))
 		die_err(&e);
+}
+
+static void open_all(struct job *j, int batches, int argc, char **argv)
+{
+	struct err e;
+	struct shard_head head;
+	j->worker = calloc((size_t)threads, sizeof *j->worker);
+	j->batch = calloc((size_t)batches, sizeof *j->batch);
+	if (!j->worker || !j->batch) {
+		err_mem(&e);
+		die_err(&e);
+	}
+	if (bpe_find(&j->worker[0].tok, tokenizer, &e) || lines_open(&j->in, argc, argv, &e))
+		die_err(&e);
+	open_out(j, &head);
+	for (int i = 0; i < threads; i++) {
+		struct worker *w = &j->worker[i];
+		w->packer = (struct record_packer){.form = shard ? RECORD_SHARD : RECORD_JSONL, .head = head};
+		if (i > 0 && bpe_share(&w->tok, j->worker[0].tok, &e))
+			die_err(&e);
+	}
 	progress_init(&j->bar, prog.name, 0, "records", quiet);
-	j->skip.on = skip_bad;
+}
+
+static void close_all(struct job *j, int batches)
+{
+	for (int i = 0; i < batches; i++) {
+		lines_block_release(&j->batch[i].in);
+		buf_release(&j->batch[i].out);
+	}
+	for (int i = (int)threads - 1; i >= 0; i--) {
+		struct worker *w = &j->worker[i];
+		bpe_close(w->tok);
+		bpe_ids_release(&w->ids);
+		arena_release(&w->arena);
+		buf_release(&w->valid);
+		record_packer_release(&w->packer);
+	}
+	lines_close(&j->in);
+	free(j->batch);
+	free(j->worker);
 }
 
 static void report(const struct job *j)
 {
 	die_skipped(&j->skip, "record");
-	die_warn("%llu record%s, %llu token%s, %llu in the loss, %llu empty record%s", (unsigned long long)j->records,
-	         j->records == 1 ? "" : "s", (unsigned long long)j->tokens, j->tokens == 1 ? "" : "s",
-	         (unsigned long long)j->in_loss, (unsigned long long)j->empty, j->empty == 1 ? "" : "s");
+	die_warn("%llu record%s, %llu token%s, %llu in the loss, %llu empty record%s", (unsigned long long)j->n.records,
+	         j->n.records == 1 ? "" : "s", (unsigned long long)j->n.tokens, j->n.tokens == 1 ? "" : "s",
+	         (unsigned long long)j->n.in_loss, (unsigned long long)j->n.empty, j->n.empty == 1 ? "" : "s");
 }
 
 int main(int argc, char **argv)
@@ -209,8 +369,14 @@ int main(int argc, char **argv)
 	struct err e;
 	die_opts(&prog, &argc, &argv);
 	check_options();
-	open_all(&j, argc, argv);
-	int rc = run(&j, &e);
+	if (threads == 0)
+		threads = pool_cpus();
+	int batches = threads > 1 ? 4 * (int)threads : 1;
+	struct pool *pool = pool_open((int)threads);
+	if (!pool)
+		die_now("cannot start %lld threads", (long long)threads);
+	open_all(&j, batches, argc, argv);
+	int rc = run(&j, pool, batches, &e);
 	progress_end(&j.bar);
 	if (rc) {
 		record_abort(j.out);
@@ -220,9 +386,7 @@ int main(int argc, char **argv)
 		die_err(&e);
 	if (!quiet)
 		report(&j);
-	jsonl_close(&j.in);
-	bpe_close(j.tok);
-	bpe_ids_release(&j.ids);
-	buf_release(&j.valid);
+	pool_close(pool);
+	close_all(&j, batches);
 	return 0;
 }

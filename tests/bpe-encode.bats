@@ -264,3 +264,26 @@ masked() {
 	echo >>word
 	same word got
 }
+
+@test "threads change nothing: order, counts, the line of an error, what was written before it" {
+	awk 'BEGIN { for (i = 0; i < 60000; i++) print "line " i, i % 7 ? "of some length" : "" }' >lines
+	for j in 1 2 3; do
+		enc --text --shard -j "$j" lines >"got$j"
+		"$BIN/bpe-encode" -T "$SMALL" --text -j "$j" -o "json$j" lines lines 2>"err$j"
+	done
+	same got1 got2
+	same got1 got3
+	same json1 json3
+	same err1 err3
+	awk '{ print "{\"text\": \"" $0 "\"}" } NR == 55000 { print "{" }' lines >rows
+	for j in 1 3; do
+		fails 1 "$BIN/bpe-encode" -T "$SMALL" -j "$j" -s rows
+		says 'bpe-encode: rows:55001: ' err
+		enc -j "$j" rows 2>/dev/null >"part$j" || true
+		[ "$(wc -l <"part$j")" = 55000 ]
+		"$BIN/bpe-encode" -T "$SMALL" -j "$j" --skip-bad lines rows 2>"skip$j" >/dev/null
+	done
+	same part1 part3
+	same skip1 skip3
+	says 'skipped 60001 bad records, the first: lines:1: ' skip3
+}

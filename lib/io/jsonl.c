@@ -1,4 +1,5 @@
 #include "io/jsonl.h"
+#include "io/lines.h"
 
 #include <string.h>
 
@@ -35,36 +36,16 @@ static int next_line(struct jsonl *r, struct err *e)
 	return 0;
 }
 
-static int is_blank(const struct buf *b)
-{
-	for (size_t i = 0; i < b->n; i++)
-		if (!strchr(" \t\r", b->p[i]) || b->p[i] == 0)
-			return 0;
-	return 1;
-}
-
 int jsonl_next(struct jsonl *r, struct json **rec, struct err *e)
 {
 	int rc;
 	do
 		rc = next_line(r, e);
-	while (rc == 1 && is_blank(&r->text));
+	while (rc == 1 && lines_blank(r->text.p, r->text.n));
 	if (rc != 1)
 		return rc;
 	if (json_parse(&r->arena, r->text.p, r->text.n, rec, e))
 		return jsonl_at(r, e);
-	return 1;
-}
-
-int jsonl_next_text(struct jsonl *r, struct json **rec, struct err *e)
-{
-	int rc = next_line(r, e);
-	if (rc != 1)
-		return rc;
-	*rec = json_object(&r->arena);
-	struct json *text = json_string(&r->arena, r->text.p, r->text.n);
-	if (!*rec || !text || json_set(&r->arena, *rec, "text", text))
-		return err_mem(e);
 	return 1;
 }
 

@@ -297,9 +297,8 @@ int record_next(struct record_in *r, struct record *rec, struct err *e)
 struct record_out {
 	struct out *out;
 	struct shard_writer *shard; /* NULL: JSON lines */
+	struct record_packer packer;
 	struct buf b;
-	uint8_t *keep;
-	size_t cap;
 };
 
 int record_create(struct record_out **outp, const char *path, enum record_form form, const struct shard_head *head,
@@ -308,6 +307,7 @@ int record_create(struct record_out **outp, const char *path, enum record_form f
 	struct record_out *o = calloc(1, sizeof *o);
 	if (!o)
 		return err_mem(e);
+	o->packer = (struct record_packer){.form = form, .head = head ? *head : (struct shard_head){0}};
 	if (out_open(&o->out, path, pack, e) ||
 	    (form == RECORD_SHARD && shard_begin(o->out, head, &o->shard, e))) {
 		record_abort(o);
@@ -317,22 +317,32 @@ int record_create(struct record_out **outp, const char *path, enum record_form f
 	return 0;
 }
 
-static int put_shard(struct record_out *o, const struct record *r, struct err *e)
+/* Which labels are in the loss; NULL: all. */
+static int keep_of(struct record_packer *p, const struct record *r, const uint8_t **keep, struct err *e)
 {
-	if (r->n > o->cap) {
-		uint8_t *keep = realloc(o->keep, r->n);
-		if (!keep)
+	*keep = NULL;
+	if (!r->labels)
+		return 0;
+	if (r->n > p->cap) {
+		uint8_t *more = realloc(p->keep, r->n);
+		if (!more)
 			return err_mem(e);
-		o->keep = keep;
-		o->cap = r->n;
+		p->keep = more;
+		p->cap = r->n;
 	}
 	for (size_t i = 0; i < r->n; i++) {
-		o->keep[i] = r->labels[i] != RECORD_IGNORE;
-		if (o->keep[i] && r->labels[i] != r->ids[i])
+		p->keep[i] = r->labels[i] != RECORD_IGNORE;
+		if (p->keep[i] && r->labels[i] != r->ids[i])
 			return err_data(e, "label %d of token %zu is neither its id nor -100: a shard cannot hold it", r->labels[i], i);
 	}
-	struct shard_rec s = {r->n, r->ids, r->attn, o->keep, r->starts, r->nstarts};
-	return shard_put(o->shard, &s, e);
+	*keep = p->keep;
+	return 0;
+}
+
+static int pack_shard(struct record_packer *p, const struct record *r, struct buf *b, struct err *e)
+{
+	struct shard_rec s = {r->n, r->ids, r->attn, NULL, r->starts, r->nstarts};
+	return keep_of(p, r, &s.keep, e) ? -1 : shard_pack(&p->head, &s, b, e);
 }
 
 /* Each token's place in its piece; padding has 0. */
@@ -346,35 +356,54 @@ static struct json *positions_of(const struct record *r, struct arena *a)
 			next = 0;
 			k++;
 		}
-		pos[i] = r->attn[i] ? next++ : 0;
+		pos[i] = !r->attn || r->attn[i] ? next++ : 0;
 	}
 	return json_ints(a, pos, r->n);
 }
 
-static int put_line(struct record_out *o, const struct record *r, struct arena *a, struct err *e)
+static int pack_line(const struct record *r, struct arena *a, struct buf *b, struct err *e)
 {
 	struct json *obj = r->obj ? r->obj : json_object(a);
 	int32_t *attn = arena_alloc(a, (r->n + 1) * sizeof *attn);
 	if (!obj || !attn)
 		return err_mem(e);
 	for (size_t i = 0; i < r->n; i++)
-		attn[i] = r->attn[i];
+		attn[i] = r->attn ? r->attn[i] : 1;
 	if (json_set(a, obj, "input_ids", json_ints(a, r->ids, r->n)) ||
 	    json_set(a, obj, "attention_mask", json_ints(a, attn, r->n)) ||
-	    json_set(a, obj, "labels", json_ints(a, r->labels, r->n)))
+	    json_set(a, obj, "labels", json_ints(a, r->labels ? r->labels : r->ids, r->n)))
 		return err_mem(e);
 	bool positions = r->nstarts || json_get(obj, "position_ids");
 	if (positions && json_set(a, obj, "position_ids", positions_of(r, a)))
 		return err_mem(e);
-	buf_reset(&o->b);
-	if (json_write(&o->b, obj) || buf_addc(&o->b, '\n'))
-		return err_mem(e);
-	return out_write(o->out, o->b.p, o->b.n, e);
+	return json_write(b, obj) || buf_addc(b, '\n') ? err_mem(e) : 0;
+}
+
+int record_pack(struct record_packer *p, const struct record *r, struct arena *a, struct buf *b, struct err *e)
+{
+	size_t before = b->n;
+	if ((p->form == RECORD_SHARD ? pack_shard(p, r, b, e) : pack_line(r, a, b, e)) == 0)
+		return 0;
+	b->n = before;
+	return -1;
+}
+
+int record_put_packed(struct record_out *o, const struct buf *b, uint64_t records, uint64_t tokens, struct err *e)
+{
+	return o->shard ? shard_put_packed(o->shard, b->p, b->n, records, tokens, e) : out_write(o->out, b->p, b->n, e);
 }
 
 int record_put(struct record_out *o, const struct record *r, struct arena *a, struct err *e)
 {
-	return o->shard ? put_shard(o, r, e) : put_line(o, r, a, e);
+	buf_reset(&o->b);
+	return record_pack(&o->packer, r, a, &o->b, e) ? -1 : record_put_packed(o, &o->b, 1, r->n, e);
+}
+
+void record_packer_release(struct record_packer *p)
+{
+	free(p->keep);
+	p->keep = NULL;
+	p->cap = 0;
 }
 
 int record_flush(struct record_out *o, struct err *e)
@@ -386,7 +415,7 @@ static void forget(struct record_out *o)
 {
 	shard_drop(o->shard);
 	buf_release(&o->b);
-	free(o->keep);
+	record_packer_release(&o->packer);
 	free(o);
 }
 

@@ -73,8 +73,21 @@ int record_create(struct record_out **out, const char *path, enum record_form fo
                   enum out_form pack, struct err *e);
 /* JSON lines: sets "input_ids", "attention_mask", "labels" in r->obj (or in a new
  * object if it is NULL), and "position_ids" where there are pieces or it has them;
- * other fields stay. Arena memory from `a`, which may be the reader's. */
+ * other fields stay. Arena memory from `a`, which may be the reader's. Where all tokens
+ * are attended to attn may be NULL, where all are in the loss labels. */
 int record_put(struct record_out *out, const struct record *r, struct arena *a, struct err *e);
+/* record_put in two steps, of which the first may be many threads', each with a packer of its
+ * own: record_pack appends the record's bytes to b; record_put_packed writes those of
+ * `records` records of `tokens` tokens, in the order they are to have. */
+struct record_packer {
+	enum record_form form;
+	struct shard_head head; /* for RECORD_SHARD */
+	uint8_t *keep;          /* scratch: zero at first, freed by record_packer_release */
+	size_t cap;
+};
+int record_pack(struct record_packer *p, const struct record *r, struct arena *a, struct buf *b, struct err *e);
+int record_put_packed(struct record_out *out, const struct buf *b, uint64_t records, uint64_t tokens, struct err *e);
+void record_packer_release(struct record_packer *p);
 int record_flush(struct record_out *out, struct err *e);
 int record_commit(struct record_out *out, struct err *e); /* frees out either way */
 void record_abort(struct record_out *out);

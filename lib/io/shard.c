@@ -1,5 +1,4 @@
 #include "io/shard.h"
-#include "base/buf.h"
 #include "base/hash.h"
 
 #include <stdlib.h>
@@ -38,7 +37,6 @@ static const char END_MAGIC[4] = {'N', 'X', 'S', 'E'};
 struct shard_writer {
 	struct out *out;
 	struct shard_head head;
-	int width;
 	uint64_t records, tokens, hash;
 	struct buf b;
 };
@@ -102,6 +100,11 @@ static size_t id_bytes(size_t n, int width)
 
 /* --- writing ------------------------------------------------------------------ */
 
+static int width_of(const struct shard_head *h)
+{
+	return h->vocab <= 65536 ? 2 : 4;
+}
+
 int shard_begin(struct out *out, const struct shard_head *h, struct shard_writer **wp, struct err *e)
 {
 	unsigned char b[HEADER] = {0};
@@ -110,12 +113,11 @@ int shard_begin(struct out *out, const struct shard_head *h, struct shard_writer
 		return err_mem(e);
 	w->out = out;
 	w->head = *h;
-	w->width = h->vocab <= 65536 ? 2 : 4;
 	w->hash = HASH_SEED;
 	memcpy(b, SHARD_MAGIC, SHARD_MAGIC_LEN);
 	put16(b + 8, VERSION);
 	put16(b + 10, BOM);
-	b[12] = (unsigned char)w->width;
+	b[12] = (unsigned char)width_of(h);
 	put32(b + 16, h->vocab);
 	put32(b + 20, h->eos);
 	put32(b + 24, h->pad);
@@ -158,30 +160,57 @@ static void pack_starts(unsigned char *p, const struct shard_rec *r)
 		put32(p + 4 + 4 * i, r->starts[i]);
 }
 
-int shard_put(struct shard_writer *w, const struct shard_rec *r, struct err *e)
+/* Any of them outside the vocabulary, or -1: the first such. */
+static ptrdiff_t outside(const int32_t *ids, size_t n, uint32_t vocab)
 {
+	unsigned bad = 0;
+#pragma omp simd reduction(| : bad)
+	for (size_t i = 0; i < n; i++)
+		bad |= (uint32_t)ids[i] >= vocab;
+	for (size_t i = 0; bad && i < n; i++)
+		if ((uint32_t)ids[i] >= vocab)
+			return (ptrdiff_t)i;
+	return -1;
+}
+
+static void pack_ids(unsigned char *p, const int32_t *ids, size_t n, int width)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	if (width == 2) {
+		uint16_t *narrow = (uint16_t *)(void *)p; /* records begin at multiples of 4 */
+#pragma omp simd
+		for (size_t i = 0; i < n; i++)
+			narrow[i] = (uint16_t)ids[i];
+		return;
+	}
+#endif
+	for (size_t i = 0; i < n; i++)
+		if (width == 2)
+			put16(p + 2 * i, (uint32_t)ids[i]);
+		else
+			put32(p + 4 * i, (uint32_t)ids[i]);
+}
+
+int shard_pack(const struct shard_head *h, const struct shard_rec *r, struct buf *b, struct err *e)
+{
+	ptrdiff_t bad;
 	if (r->n > SHARD_MAX_TOKENS)
 		return err_data(e, "%zu tokens are more than a shard's record holds (%d)", r->n, SHARD_MAX_TOKENS);
 	if (!in_order(r->starts, r->nstarts, r->n))
 		return err_data(e, "the record's pieces do not begin one behind the other");
+	if ((bad = outside(r->ids, r->n, h->vocab)) >= 0)
+		return err_data(e, "id %d is outside the vocabulary of %u", r->ids[bad], h->vocab);
 	bool attn = !all_set(r->attn, r->n), keep = !all_set(r->keep, r->n);
-	size_t idn = id_bytes(r->n, w->width), masks = ((size_t)attn + keep) * words(r->n) * 4;
+	size_t idn = id_bytes(r->n, width_of(h)), masks = ((size_t)attn + keep) * words(r->n) * 4;
 	size_t size = 4 + idn + masks + (r->nstarts ? 4 + 4 * r->nstarts : 0);
-	buf_reset(&w->b);
-	if (buf_reserve(&w->b, size))
+	if (buf_reserve(b, size))
 		return err_mem(e);
-	unsigned char *p = (unsigned char *)w->b.p;
+	unsigned char *p = (unsigned char *)b->p + b->n;
+	b->n += size;
 	put32(p, (uint32_t)r->n | (attn ? HAS_ATTN : 0) | (keep ? HAS_KEEP : 0) | (r->nstarts ? HAS_STARTS : 0));
 	p += 4;
 	memset(p + (idn ? idn - 4 : 0), 0, idn ? 4 : 0);
-	for (size_t i = 0; i < r->n; i++) {
-		if ((uint32_t)r->ids[i] >= w->head.vocab)
-			return err_data(e, "id %d is outside the vocabulary of %u", r->ids[i], w->head.vocab);
-		if (w->width == 2)
-			put16(p + 2 * i, (uint32_t)r->ids[i]);
-		else
-			put32(p + 4 * i, (uint32_t)r->ids[i]);
-	}
+	pack_ids(p, r->ids, r->n, width_of(h));
 	p += idn;
 	if (attn)
 		pack_bits(p, r->attn, r->n), p += words(r->n) * 4;
@@ -189,10 +218,21 @@ int shard_put(struct shard_writer *w, const struct shard_rec *r, struct err *e)
 		pack_bits(p, r->keep, r->n), p += words(r->n) * 4;
 	if (r->nstarts)
 		pack_starts(p, r);
-	w->hash = hash_words(w->hash, w->b.p, size);
-	w->records++;
-	w->tokens += r->n;
-	return out_write(w->out, w->b.p, size, e);
+	return 0;
+}
+
+int shard_put_packed(struct shard_writer *w, const void *p, size_t n, uint64_t records, uint64_t tokens, struct err *e)
+{
+	w->hash = hash_words(w->hash, p, n);
+	w->records += records;
+	w->tokens += tokens;
+	return out_write(w->out, p, n, e);
+}
+
+int shard_put(struct shard_writer *w, const struct shard_rec *r, struct err *e)
+{
+	buf_reset(&w->b);
+	return shard_pack(&w->head, r, &w->b, e) ? -1 : shard_put_packed(w, w->b.p, w->b.n, 1, r->n, e);
 }
 
 int shard_end(struct shard_writer *w, struct err *e)

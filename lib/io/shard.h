@@ -8,6 +8,7 @@
 #ifndef IO_SHARD_H
 #define IO_SHARD_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "io/in.h"
 #include "io/out.h"
@@ -42,6 +43,10 @@ struct shard_reader;
 
 int shard_begin(struct out *out, const struct shard_head *h, struct shard_writer **w, struct err *e);
 int shard_put(struct shard_writer *w, const struct shard_rec *r, struct err *e);
+/* The same in two steps, of which the first may be many threads': shard_pack appends the
+ * record's bytes to b; shard_put_packed writes those of `records` records of `tokens` tokens. */
+int shard_pack(const struct shard_head *h, const struct shard_rec *r, struct buf *b, struct err *e);
+int shard_put_packed(struct shard_writer *w, const void *p, size_t n, uint64_t records, uint64_t tokens, struct err *e);
 int shard_end(struct shard_writer *w, struct err *e); /* writes the trailer, frees w; out stays open */
 void shard_drop(struct shard_writer *w);              /* frees w without a trailer */
 

@@ -14,9 +14,10 @@
 enum { ROOM = 4096 };
 
 struct bpe {
+	bool shares; /* v, raw, normalized and the tables of merge and scan are another's */
 	struct vocab v;
-	struct merge merge;
 	struct added raw, normalized;
+	struct merge merge;
 	struct words words;
 	struct scan scan;
 	bool scans;          /* the scanner knows the pattern and the added tokens */
@@ -77,17 +78,40 @@ int bpe_find(struct bpe **t, const char *given, struct err *e)
 	return rc;
 }
 
+int bpe_share(struct bpe **out, const struct bpe *owner, struct err *e)
+{
+	struct bpe *t = malloc(sizeof *t);
+	if (!t)
+		return err_mem(e);
+	memcpy(t, owner, sizeof *t);
+	t->shares = true;
+	t->nfc = (struct buf){0};
+	t->start = NULL;
+	t->nstart = 0;
+	merge_share(&t->merge, &owner->merge);
+	if (words_init(&t->words, &owner->v, &t->merge, t->scan.blanks, e)) {
+		t->words = (struct words){0};
+		bpe_close(t);
+		return -1;
+	}
+	*out = t;
+	return 0;
+}
+
 void bpe_close(struct bpe *t)
 {
 	if (!t)
 		return;
-	added_release(&t->raw);
-	added_release(&t->normalized);
-	merge_release(&t->merge);
-	vocab_release(&t->v);
-	buf_release(&t->nfc);
 	words_release(&t->words);
-	scan_release(&t->scan);
+	merge_forget(&t->merge);
+	if (!t->shares) {
+		scan_release(&t->scan);
+		merge_release(&t->merge);
+		added_release(&t->raw);
+		added_release(&t->normalized);
+		vocab_release(&t->v);
+	}
+	buf_release(&t->nfc);
 	free(t->start);
 	free(t);
 }

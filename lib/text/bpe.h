@@ -31,6 +31,9 @@ int bpe_load(struct bpe **t, const char *path, struct err *e);
 /* Loads `given`, else the file $NX_TOKENIZER, else $NX_MODEL/tokenizer.json (a variable
  * that is empty counts as not set); ERR_USAGE if none of the three is there. */
 int bpe_find(struct bpe **t, const char *given, struct err *e);
+/* Another of the same for a thread of its own: a struct bpe is one thread's. It uses the
+ * tables of `owner`, which must be closed after it. */
+int bpe_share(struct bpe **t, const struct bpe *owner, struct err *e);
 void bpe_close(struct bpe *t); /* NULL is fine */
 
 /* text must be valid UTF-8 (ERR_DATA with the byte's place if not). */

@@ -61,13 +61,29 @@ int merge_init(struct merge *m, const struct vocab *v, struct err *e)
 	return 0;
 }
 
+void merge_share(struct merge *m, const struct merge *owner)
+{
+	*m = *owner;
+	m->sym = NULL;
+	m->heap = NULL;
+	m->cap = 0;
+}
+
+void merge_forget(struct merge *m)
+{
+	free(m->sym);
+	free(m->heap);
+	m->sym = NULL;
+	m->heap = NULL;
+	m->cap = 0;
+}
+
 void merge_release(struct merge *m)
 {
+	merge_forget(m);
 	free(m->slot);
 	free(m->bytes);
 	free(m->made);
-	free(m->sym);
-	free(m->heap);
 	*m = (struct merge){0};
 }
 
@@ -152,9 +168,7 @@ static int room(struct merge *m, size_t n)
 {
 	if (n <= m->cap)
 		return 0;
-	free(m->sym);
-	free(m->heap);
-	m->cap = 0;
+	merge_forget(m);
 	m->sym = malloc(n * sizeof *m->sym);
 	m->heap = malloc(2 * n * sizeof *m->heap);
 	if (!m->sym || !m->heap)
@@ -209,13 +223,8 @@ static int merge_long(struct merge *m, const unsigned char *s, size_t n, int32_t
 	for (uint32_t i = 0; i != NONE; i = m->sym[i].next)
 		ids[k++] = m->sym[i].id;
 	*count = k;
-	if (m->cap > KEEP) {
-		free(m->sym);
-		free(m->heap);
-		m->sym = NULL;
-		m->heap = NULL;
-		m->cap = 0;
-	}
+	if (m->cap > KEEP)
+		merge_forget(m);
 	return 0;
 }
 

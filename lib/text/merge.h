@@ -39,6 +39,9 @@ int merge_init(struct merge *m, const struct vocab *v, struct err *e);
 /* Tokens of s[0..n), n > 0, into ids, which has room for n. 0, or -1 when out of memory.
  * A byte that has no token (never in valid UTF-8) gives -1 as its id. */
 int merge_word(struct merge *m, const char *s, size_t n, int32_t *ids, size_t *count);
+/* m for another thread: it has the tables of `owner` and scratch of its own, which alone merge_forget frees. */
+void merge_share(struct merge *m, const struct merge *owner);
+void merge_forget(struct merge *m);
 void merge_release(struct merge *m);
 
 #endif
