@@ -13,6 +13,12 @@
 
 enum { ROOM = 4096 };
 
+/* A token that covers more bytes of the normalized text than its own are (or less, by < 0). */
+struct shift {
+	size_t at; /* among the ids of the text */
+	ptrdiff_t by;
+};
+
 struct bpe {
 	bool shares; /* v, raw, normalized and the tables of merge and scan are another's */
 	struct vocab v;
@@ -25,7 +31,10 @@ struct bpe {
 	size_t nstart;
 	struct buf nfc;
 	char room[ROOM + 64];  /* a short text with bytes behind it that may be read */
-	size_t (*cut)(const char *s, size_t n);
+	pretok_cut *cut[VOCAB_CUTS];
+	struct buf spaced;   /* a piece with a space put before it */
+	struct shift *shift; /* of the last text encoded */
+	size_t nshift, shiftcap, base; /* base: of the ids, those that are not that text's */
 	int32_t eos, pad;
 };
 
@@ -37,6 +46,12 @@ static int32_t first_of(const struct vocab *v, const char *const *names)
 	for (; *names && id < 0; names++)
 		id = vocab_id(v, *names, strlen(*names));
 	return id;
+}
+
+/* Runs of blanks that words.h may know by their length: a scanner's, who sees to what is between them. */
+static size_t blanks_of(const struct bpe *t)
+{
+	return vocab_plain(&t->v) ? t->scan.blanks : 0;
 }
 
 int bpe_load(struct bpe **out, const char *path, struct err *e)
@@ -51,14 +66,13 @@ int bpe_load(struct bpe **out, const char *path, struct err *e)
 		bpe_close(t);
 		return -1;
 	}
-	if (scan_init(&t->scan, &t->v, &t->raw, e) || words_init(&t->words, &t->v, &t->merge, t->scan.blanks, e)) {
+	if (scan_init(&t->scan, &t->v, &t->raw, e) || words_init(&t->words, &t->v, &t->merge, blanks_of(t), e)) {
 		bpe_close(t);
 		return -1;
 	}
-	t->scans = t->v.pretok == VOCAB_GPT2 && (t->scan.blanks || t->normalized.n == 0);
-	switch (t->v.pretok) {
-	case VOCAB_GPT2: t->cut = pretok_gpt2; break;
-	}
+	t->scans = vocab_plain(&t->v) && (t->scan.blanks || t->normalized.n == 0);
+	for (uint32_t i = 0; i < t->v.rules.ncut; i++)
+		t->cut[i] = pretok_of(t->v.rules.cut[i]);
 	t->eos = first_of(&t->v, eos);
 	t->pad = t->eos >= 0 ? t->eos : first_of(&t->v, pad);
 	*out = t;
@@ -85,11 +99,13 @@ int bpe_share(struct bpe **out, const struct bpe *owner, struct err *e)
 		return err_mem(e);
 	memcpy(t, owner, sizeof *t);
 	t->shares = true;
-	t->nfc = (struct buf){0};
+	t->nfc = t->spaced = (struct buf){0};
+	t->shift = NULL;
+	t->nshift = t->shiftcap = 0;
 	t->start = NULL;
 	t->nstart = 0;
 	merge_share(&t->merge, &owner->merge);
-	if (words_init(&t->words, &owner->v, &t->merge, t->scan.blanks, e)) {
+	if (words_init(&t->words, &owner->v, &t->merge, blanks_of(t), e)) {
 		t->words = (struct words){0};
 		bpe_close(t);
 		return -1;
@@ -113,6 +129,8 @@ void bpe_close(struct bpe *t)
 	}
 	buf_release(&t->nfc);
 	free(t->start);
+	buf_release(&t->spaced);
+	free(t->shift);
 	free(t);
 }
 
@@ -147,18 +165,63 @@ void bpe_ids_release(struct bpe_ids *ids)
 
 /* --- encoding ---------------------------------------------------------------------- */
 
-/* Text without added tokens. */
-static int segment(struct bpe *t, const char *s, size_t n, struct bpe_ids *out)
+/* One piece; `ahead` bytes may be read at s. */
+static int word(struct bpe *t, const char *s, size_t n, size_t ahead, struct bpe_ids *out)
 {
-	while (n) {
-		size_t len = t->cut(s, n), count;
-		if (ids_room(out, len + WORDS_SPARE) || words_one(&t->words, s, len, n, out->v + out->n, &count))
+	size_t count;
+	if (ids_room(out, n + WORDS_SPARE) || words_one(&t->words, s, n, ahead, out->v + out->n, &count))
+		return -1;
+	out->n += count;
+	return 0;
+}
+
+/* The next id covers `by` bytes more of the text than it has. */
+static int note_shift(struct bpe *t, const struct bpe_ids *out, ptrdiff_t by)
+{
+	if (t->nshift == t->shiftcap) {
+		size_t cap = t->shiftcap * 2 + 16;
+		struct shift *v = realloc(t->shift, cap * sizeof *v);
+		if (!v)
 			return -1;
-		out->n += count;
+		t->shift = v;
+		t->shiftcap = cap;
+	}
+	t->shift[t->nshift++] = (struct shift){out->n - t->base, by};
+	return 0;
+}
+
+/* Adds the space that the last step wants before a piece. */
+static int space_before(struct bpe *t, const char **s, size_t *n, const struct bpe_ids *out)
+{
+	if (**s == ' ')
+		return 0;
+	buf_reset(&t->spaced);
+	if (buf_addc(&t->spaced, ' ') || buf_add(&t->spaced, *s, *n) || note_shift(t, out, -1))
+		return -1;
+	*s = t->spaced.p;
+	*n = t->spaced.n;
+	return 0;
+}
+
+/* Text without added tokens, cut by the steps from `step` on. */
+static int pieces(struct bpe *t, uint32_t step, const char *s, size_t n, struct bpe_ids *out)
+{
+	bool last = step + 1 == t->v.rules.ncut;
+	if (last && t->v.rules.prefix_space && n > 0 && space_before(t, &s, &n, out))
+		return -1;
+	while (n) {
+		size_t len = t->cut[step](s, n);
+		if (last ? word(t, s, len, n, out) : pieces(t, step + 1, s, len, out))
+			return -1;
 		s += len;
 		n -= len;
 	}
 	return 0;
+}
+
+static int segment(struct bpe *t, const char *s, size_t n, struct bpe_ids *out)
+{
+	return pieces(t, 0, s, n, out);
 }
 
 static int start_room(struct bpe *t, size_t n)
@@ -219,7 +282,7 @@ static int around(struct bpe *t, const struct added *a, const char *s, size_t n,
 /* Text without raw added tokens. Each such stretch is normalized by itself: nothing composes across a token. */
 static int normalize(struct bpe *t, const char **s, size_t *n)
 {
-	if (!t->v.nfc || unicode_is_nfc(*s, *n))
+	if (!t->v.rules.nfc || unicode_is_nfc(*s, *n))
 		return 0;
 	buf_reset(&t->nfc);
 	if (unicode_nfc(&t->nfc, *s, *n))
@@ -241,6 +304,8 @@ int bpe_encode(struct bpe *t, const char *text, size_t n, struct bpe_ids *out, s
 {
 	if (n > INT32_MAX)
 		return err_data(e, "a text of %zu bytes is longer than 2 GiB", n);
+	t->nshift = 0;
+	t->base = out->n;
 	int rc = scanned(t, text, n, false, out);
 	if (rc == 0)
 		return 0;
@@ -273,12 +338,14 @@ static int normal_length(struct bpe *t, const char *text, size_t n, size_t *leng
 
 int bpe_prefix(struct bpe *t, const char *text, size_t prompt, const struct bpe_ids *ids, size_t *count, struct err *e)
 {
-	size_t end, at = 0, i = 0;
+	size_t end, at = 0, i = 0, k = 0;
 	if (normal_length(t, text, prompt, &end))
 		return err_mem(e);
 	for (; i < ids->n && at < end; i++) {
 		const struct vocab_token *tok = &t->v.tok[ids->v[i]];
 		at += tok->added ? tok->n : tok->nbytes;
+		for (; k < t->nshift && t->shift[k].at == i; k++)
+			at += (size_t)t->shift[k].by;
 	}
 	*count = i;
 	return 0;
@@ -337,6 +404,18 @@ int32_t bpe_id(const struct bpe *t, const char *token, size_t n)
 bool bpe_is_special(const struct bpe *t, int32_t id)
 {
 	return id >= 0 && id < (int32_t)t->v.size && t->v.tok[id].special;
+}
+
+const int32_t *bpe_front(const struct bpe *t, size_t *n)
+{
+	*n = t->v.rules.nfront;
+	return t->v.rules.front;
+}
+
+const int32_t *bpe_back(const struct bpe *t, size_t *n)
+{
+	*n = t->v.rules.nback;
+	return t->v.rules.back;
 }
 
 uint64_t bpe_fingerprint(const struct bpe *t)

@@ -38,7 +38,7 @@ void bpe_close(struct bpe *t); /* NULL is fine */
 
 /* text must be valid UTF-8 (ERR_DATA with the byte's place if not). */
 int bpe_encode(struct bpe *t, const char *text, size_t n, struct bpe_ids *out, struct err *e);
-/* How many of the ids that bpe_encode made of a text begin within its first `prompt`
+/* How many of the ids that bpe_encode made of a text, the last it was given, begin within its first `prompt`
  * bytes, which end between two characters. Measured in the normalized text. */
 int bpe_prefix(struct bpe *t, const char *text, size_t prompt, const struct bpe_ids *ids, size_t *count, struct err *e);
 /* Bytes of the ids; invalid UTF-8 in the result becomes U+FFFD as in HF. An id the vocabulary lacks is ERR_DATA. */
@@ -48,9 +48,13 @@ uint32_t bpe_vocab(const struct bpe *t);   /* largest id + 1 */
 int32_t bpe_eos(const struct bpe *t);      /* id of the end-of-text token, -1 if none: "<|endoftext|>", "</s>", "<|end_of_text|>", "<|im_end|>" in that order */
 int32_t bpe_pad(const struct bpe *t);      /* what pads: the eos as in the guide, else "<|padding|>", else -1 */
 int32_t bpe_id(const struct bpe *t, const char *token, size_t n); /* the id of a token's text, -1 if none */
+/* The *n special tokens that the tokenizer's template puts before and behind a text,
+ * which bpe_encode does not: HF does so with add_special_tokens=True. t owns them. */
+const int32_t *bpe_front(const struct bpe *t, size_t *n);
+const int32_t *bpe_back(const struct bpe *t, size_t *n);
 bool bpe_is_special(const struct bpe *t, int32_t id);
 /* Hash (base/hash.h) over what decides the ids: tokens in order of id, merges, added tokens,
- * normalizer and pre-tokenizer. The same for every formatting of the same tokenizer; never 0. */
+ * normalizer, pre-tokenizer and template. The same for every formatting of the same tokenizer; never 0. */
 uint64_t bpe_fingerprint(const struct bpe *t);
 
 int bpe_ids_add(struct bpe_ids *ids, int32_t id); /* 0, or -1 when out of memory */

@@ -64,6 +64,7 @@ int merge_init(struct merge *m, const struct vocab *v, struct err *e)
 void merge_share(struct merge *m, const struct merge *owner)
 {
 	*m = *owner;
+	m->room = NULL;
 	m->sym = NULL;
 	m->heap = NULL;
 	m->cap = 0;
@@ -71,6 +72,8 @@ void merge_share(struct merge *m, const struct merge *owner)
 
 void merge_forget(struct merge *m)
 {
+	free(m->room);
+	m->room = NULL;
 	free(m->sym);
 	free(m->heap);
 	m->sym = NULL;
@@ -228,8 +231,24 @@ static int merge_long(struct merge *m, const unsigned char *s, size_t n, int32_t
 	return 0;
 }
 
+/* The token that the whole word is, -1 if none, to *id. */
+static int whole_word(struct merge *m, const char *s, size_t n, int32_t *id)
+{
+	if (!m->room && !(m->room = malloc(m->v->longest + 1)))
+		return -1;
+	*id = vocab_word(m->v, s, n, m->room);
+	return 0;
+}
+
 int merge_word(struct merge *m, const char *s, size_t n, int32_t *ids, size_t *count)
 {
+	if (m->v->rules.ignore_merges) {
+		if (whole_word(m, s, n, ids))
+			return -1;
+		*count = 1;
+		if (ids[0] >= 0)
+			return 0;
+	}
 	if (n > SHORT)
 		return merge_long(m, (const unsigned char *)s, n, ids, count);
 	*count = merge_short(m, (const unsigned char *)s, n, ids);

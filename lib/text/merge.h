@@ -7,7 +7,8 @@
  *
  * METHOD (Sennrich et al. 2016). A word starts as the tokens of its bytes; of all
  * neighbours that the list of merges holds, those first in the list are joined,
- * the leftmost first; until there are none.
+ * the leftmost first; until there are none. With the tokenizer's ignore_merges a
+ * word that is a token is that token, whether the merges lead to it or not.
  * Short words look for the smallest rank anew each time; long ones keep a heap,
  * so that n bytes cost n log n whatever they are. */
 #ifndef TEXT_MERGE_H
@@ -29,6 +30,7 @@ struct merge {
 	unsigned shift;          /* 64 - log2 of the number of slots */
 	uint32_t *bytes;         /* [a << 8 | b]: rank of the tokens of two bytes; UINT32_MAX: no merge */
 	int32_t *made;           /* [rank]: the token that the pair becomes */
+	char *room;              /* scratch for vocab_word */
 	/* scratch for long words, kept while small */
 	struct merge_symbol *sym;
 	uint64_t *heap;

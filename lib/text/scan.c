@@ -118,7 +118,7 @@ int scan_init(struct scan *sc, const struct vocab *v, const struct added *raw, s
 {
 	memset(sc, 0, sizeof *sc);
 	sc->raw = raw;
-	sc->nfc = v->nfc;
+	sc->nfc = v->rules.nfc;
 	sc->blanks = blank_runs(v);
 	for (int i = 0; scan_at(i); i++)
 		sc->isa = scan_at(i);

@@ -27,6 +27,26 @@ int32_t vocab_id(const struct vocab *v, const char *text, size_t n)
 	return *slot_of(v, text, n);
 }
 
+int32_t vocab_word(const struct vocab *v, const char *s, size_t n, char *room)
+{
+	size_t k = 0;
+	for (size_t i = 0; i < n; i++) {
+		char text[4];
+		size_t len = (size_t)utf8_encode(bytechar_of((unsigned char)s[i]), text);
+		if (len > v->longest - k)
+			return -1;
+		memcpy(room + k, text, len);
+		k += len;
+	}
+	int32_t id = vocab_id(v, room, k);
+	return id >= 0 && v->tok[id].model ? id : -1;
+}
+
+bool vocab_plain(const struct vocab *v)
+{
+	return v->rules.ncut == 1 && v->rules.cut[0] == PRETOK_GPT2 && !v->rules.prefix_space && !v->rules.ignore_merges;
+}
+
 /* A few characters of a token for a message. */
 static int shown(size_t n)
 {
@@ -70,6 +90,7 @@ static int add_token(struct vocab *v, const char *text, size_t n, int32_t id, st
 	if (!t->text)
 		return err_mem(e);
 	t->n = n;
+	v->longest = n > v->longest ? n : v->longest;
 	*slot = id;
 	return spell(v, t, e);
 }
@@ -119,6 +140,7 @@ static int add_vocab(struct vocab *v, const struct json *vocab, struct err *e)
 		int32_t id = id_of(c, c->key, c->keylen, e);
 		if (id < 0 || add_token(v, c->key, c->keylen, id, e))
 			return -1;
+		v->tok[id].model = true;
 	}
 	for (int b = 0; b < 256; b++) {
 		char text[4];
@@ -209,7 +231,7 @@ static int add_added(struct vocab *v, const struct json *c, struct vocab_added *
 	const struct json *text = json_get(c, "content");
 	struct buf nfc = {0};
 	a->normalized = json_is(json_get(c, "normalized"), JSON_TRUE);
-	if (a->normalized && v->nfc ? unicode_nfc(&nfc, text->s, text->n) : buf_add(&nfc, text->s, text->n))
+	if (a->normalized && v->rules.nfc ? unicode_nfc(&nfc, text->s, text->n) : buf_add(&nfc, text->s, text->n))
 		return err_mem(e);
 	a->n = nfc.n;
 	a->text = arena_dup(&v->arena, nfc.p, nfc.n);
@@ -237,27 +259,55 @@ static int add_all_added(struct vocab *v, const struct vocabfile *f, struct err 
 	return 0;
 }
 
+/* A template names ids of its own, not tokens: they must be some. */
+static int check_around(const struct vocab *v, const int32_t *ids, uint32_t n, struct err *e)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (ids[i] >= (int32_t)v->size || !v->tok[ids[i]].text)
+			return err_data(e, "post_processor: no token has its id %d", ids[i]);
+	return 0;
+}
+
+/* The rules that most tokenizers do without add nothing to the hash where they are not used. */
+static uint64_t hash_rules(uint64_t h, const struct vocab_rules *r)
+{
+	h = hash_word(h, r->nfc);
+	for (uint32_t i = 0; i < r->ncut; i++)
+		h = hash_word(h, r->cut[i]);
+	if (r->prefix_space || r->ignore_merges)
+		h = hash_word(h, 0x100 + r->prefix_space + 2u * r->ignore_merges);
+	if (r->nfront + r->nback == 0)
+		return h;
+	h = hash_word(h, 0x200 + r->nfront);
+	for (uint32_t i = 0; i < r->nfront; i++)
+		h = hash_word(h, (uint32_t)r->front[i]);
+	for (uint32_t i = 0; i < r->nback; i++)
+		h = hash_word(h, (uint32_t)r->back[i]);
+	return h;
+}
+
 /* Over what decides the ids: of each id in order its token and whether it is an
- * added one, raw or normalized; the merges; normalizer and pre-tokenizer. */
+ * added one, raw or normalized, and where that matters whether it is the model's;
+ * the merges; the steps around them. */
 static uint64_t fingerprint(const struct vocab *v)
 {
 	uint64_t h = HASH_SEED;
 	for (uint32_t id = 0; id < v->size; id++) {
 		const struct vocab_token *t = &v->tok[id];
 		h = hash_bytes(h, t->text, t->n);
-		h = hash_word(h, t->added + 2u * t->normalized);
+		h = hash_word(h, t->added + 2u * t->normalized + 4u * (v->rules.ignore_merges && t->model));
 	}
 	for (size_t i = 0; i < v->nmerge; i++)
 		h = hash_word(hash_word(h, (uint32_t)v->merge[i].a), (uint32_t)v->merge[i].b);
-	h = hash_word(hash_word(h, v->nfc), v->pretok);
+	h = hash_rules(h, &v->rules);
 	return h ? h : 1;
 }
 
 static int build(struct vocab *v, const struct vocabfile *f, struct err *e)
 {
-	v->nfc = f->nfc;
-	v->pretok = f->pretok;
-	if (make_room(v, f, e) || add_vocab(v, f->vocab, e) || add_merges(v, f->merges, e) || add_all_added(v, f, e))
+	v->rules = f->rules;
+	if (make_room(v, f, e) || add_vocab(v, f->vocab, e) || add_merges(v, f->merges, e) || add_all_added(v, f, e) ||
+	    check_around(v, v->rules.front, v->rules.nfront, e) || check_around(v, v->rules.back, v->rules.nback, e))
 		return -1;
 	v->fingerprint = fingerprint(v);
 	return 0;

@@ -13,8 +13,7 @@ struct vocabfile {
 	const struct json *merges; /* an array; elements not looked at */
 	const struct json *added;  /* an array of objects with "content" (a string, not empty), "id", "special",
 	                            * "normalized"; none of them lstrip, rstrip or single_word */
-	bool nfc;
-	enum vocab_pretok pretok;
+	struct vocab_rules rules;  /* ids of a template not looked at but for being such */
 };
 
 /* f points into the tree made in `a`. ERR_DATA without the file's name. */

@@ -96,13 +96,76 @@ static void contents(void)
 	TEST(rc == 0, "the plain file is read");
 	if (rc)
 		return;
-	TEST(v.size == 260 && v.nmerge == 2 && v.nadded == 2 && v.nfc && v.pretok == VOCAB_GPT2, "its parts are there");
+	TEST(v.size == 260 && v.nmerge == 2 && v.nadded == 2 && v.rules.nfc && vocab_plain(&v), "its parts are there");
 	TEST(v.byte['a'] == 98 && v.byte[0] == 1 && v.byte[0xFF] == 256, "every byte has its token");
 	TEST(v.merge[1].a == 257 && v.merge[1].b == 100 && v.merge[1].id == 258, "merges by id");
 	TEST(vocab_id(&v, "abc", 3) == 258 && vocab_id(&v, "  ", 2) == 259 && vocab_id(&v, "abd", 3) == -1, "ids by text");
 	TEST(v.tok[0].special && v.tok[0].added && !v.tok[259].special && v.tok[259].added && v.tok[259].normalized, "flags");
 	TEST(v.tok[v.byte[' ']].nbytes == 1 && v.tok[v.byte[' ']].bytes[0] == ' ', "a token's bytes");
 	vocab_release(&v);
+}
+
+#define TOKEN(id, content, flags) "{\"id\": " id ", \"content\": \"" content "\", " flags "}"
+#define FLAGS(word, left, right) \
+	"\"single_word\": " word ", \"lstrip\": " left ", \"rstrip\": " right ", \"normalized\": true, \"special\": false"
+#define NONE FLAGS("false", "false", "false")
+#define STEPS(norm, pre, post, dec) \
+	"\"normalizer\": " norm ", \"pre_tokenizer\": " pre ", \"post_processor\": " post ", \"decoder\": " dec
+#define PRE "{\"type\": \"ByteLevel\", \"add_prefix_space\": false}"
+#define LEVEL "{\"type\": \"ByteLevel\"}"
+#define SEQUENCE(key, steps) "{\"type\": \"Sequence\", \"" key "\": [" steps "]}"
+#define SPLIT(pattern, behavior, invert) \
+	"{\"type\": \"Split\", \"pattern\": " pattern ", \"behavior\": \"" behavior "\", \"invert\": " invert "}"
+#define GPT4(digits) \
+	"{\"Regex\": \"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}" digits "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*" \
+	"|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"}"
+#define DIGITS(single) "{\"type\": \"Digits\", \"individual_digits\": " single "}"
+#define BYTES(space, regex) "{\"type\": \"ByteLevel\", \"add_prefix_space\": " space ", \"use_regex\": " regex "}"
+#define CHAIN(steps) STEPS("null", SEQUENCE("pretokenizers", steps), "null", LEVEL)
+#define SPECIAL(name) "{\"SpecialToken\": {\"id\": \"" name "\", \"type_id\": 0}}"
+#define TEXT(id) "{\"Sequence\": {\"id\": \"" id "\", \"type_id\": 0}}"
+#define TEMPLATE(single, ids) \
+	"{\"type\": \"TemplateProcessing\", \"single\": [" single "], \"pair\": [], \"special_tokens\": {" \
+	"\"<s>\": {\"id\": \"<s>\", \"ids\": [" ids "], \"tokens\": [\"<s>\"]}}}"
+
+/* Each a tokenizer of its own. */
+static void fingerprints_of_steps(void)
+{
+	static const struct parts all[] = {
+		{.steps = STEPS("null", PRE, "null", LEVEL)},
+		{.steps = STEPS("null", BYTES("true", "true"), "null", LEVEL)},
+		{.steps = STEPS("null", BYTES("false", "false"), "null", LEVEL)},
+		{.steps = STEPS("null", BYTES("true", "false"), "null", LEVEL)},
+		{.steps = CHAIN(SPLIT(GPT4("{1,3}"), "Isolated", "false") ", " BYTES("false", "false"))},
+		{.steps = CHAIN(SPLIT(GPT4(""), "Isolated", "false") ", " BYTES("false", "false"))},
+		{.steps = CHAIN(SPLIT(GPT4(""), "Isolated", "false") ", " BYTES("true", "false"))},
+		{.steps = CHAIN(SPLIT(GPT4(""), "Isolated", "false") ", " PRE)},
+		{.steps = CHAIN(DIGITS("true") ", " PRE)},
+		{.steps = CHAIN(DIGITS("false") ", " PRE)},
+		{.steps = STEPS("null", PRE, TEMPLATE(SPECIAL("<s>") ", " TEXT("A"), "0"), LEVEL)},
+		{.steps = STEPS("null", PRE, TEMPLATE(TEXT("A") ", " SPECIAL("<s>"), "0"), LEVEL)},
+		{.steps = STEPS("null", PRE, TEMPLATE(SPECIAL("<s>") ", " TEXT("A"), "0, 1"), LEVEL)},
+		{.steps = STEPS("null", PRE, "null", LEVEL), .model = "\"ignore_merges\": true"},
+	};
+	uint64_t seen[sizeof all / sizeof *all];
+	int same = 0;
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		seen[i] = print_of(all[i]);
+		same += seen[i] == 0;
+		for (size_t k = 0; k < i; k++)
+			same += seen[k] == seen[i];
+	}
+	TEST(same == 0, "other steps are other tokenizers");
+	TEST(print_of((struct parts){.steps = CHAIN(SPLIT(GPT4("{1,3}"), "Removed", "true") ", " BYTES("false", "false"))}) == seen[4],
+	     "a pattern without gaps: to drop the gaps is to keep the pieces");
+	TEST(print_of((struct parts){.steps = STEPS(SEQUENCE("normalizers", ""), SEQUENCE("pretokenizers", PRE),
+	                                            SEQUENCE("processors", LEVEL), SEQUENCE("decoders", LEVEL))}) == seen[0],
+	     "a sequence of one is that one");
+	TEST(print_of((struct parts){.steps = STEPS("null", PRE, SEQUENCE("processors", LEVEL ", " TEMPLATE(SPECIAL("<s>") ", " TEXT("A"), "0")),
+	                                            LEVEL)}) == seen[10],
+	     "also for a template");
+	TEST(print_of((struct parts){.steps = STEPS("null", PRE, TEMPLATE(TEXT("A"), "5"), LEVEL), .model = "\"byte_fallback\": true"}) == seen[0],
+	     "what is not used does not count");
 }
 
 static void fingerprints(void)
@@ -126,6 +189,7 @@ static void fingerprints(void)
 	TEST(print_of((struct parts){.steps = "\"normalizer\": null, \"decoder\": {\"type\": \"ByteLevel\"}, "
 	                                      "\"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false}"}) != plain,
 	     "another normalizer");
+	fingerprints_of_steps();
 }
 
 /* --- what is refused ------------------------------------------------------------------ */
@@ -140,15 +204,6 @@ static void refuse(struct parts p, const char *why)
 	vocab_release(&v);
 }
 
-#define TOKEN(id, content, flags) "{\"id\": " id ", \"content\": \"" content "\", " flags "}"
-#define FLAGS(word, left, right) \
-	"\"single_word\": " word ", \"lstrip\": " left ", \"rstrip\": " right ", \"normalized\": true, \"special\": false"
-#define NONE FLAGS("false", "false", "false")
-#define STEPS(norm, pre, post, dec) \
-	"\"normalizer\": " norm ", \"pre_tokenizer\": " pre ", \"post_processor\": " post ", \"decoder\": " dec
-#define PRE "{\"type\": \"ByteLevel\", \"add_prefix_space\": false}"
-#define LEVEL "{\"type\": \"ByteLevel\"}"
-
 static void refuse_steps(void)
 {
 	refuse((struct parts){.head = "\"version\": \"2.0\""}, "a version other than \"1.0\" is not supported");
@@ -160,18 +215,65 @@ static void refuse_steps(void)
 	refuse((struct parts){.steps = STEPS("{\"type\": \"NFKC\"}", PRE, "null", LEVEL)}, "normalizer \"NFKC\" is not supported");
 	refuse((struct parts){.steps = STEPS("{}", PRE, "null", LEVEL)}, "normalizer has no type");
 	refuse((struct parts){.steps = STEPS("null", "null", "null", LEVEL)}, "no pre_tokenizer: not supported");
-	refuse((struct parts){.steps = STEPS("null", "{\"type\": \"Sequence\"}", "null", LEVEL)},
-	       "pre_tokenizer \"Sequence\" is not supported");
-	refuse((struct parts){.steps = STEPS("null", "{\"type\": \"ByteLevel\", \"add_prefix_space\": true}", "null", LEVEL)},
-	       "pre_tokenizer: \"add_prefix_space\" other than false is not supported");
 	refuse((struct parts){.steps = STEPS("null", LEVEL, "null", LEVEL)}, "pre_tokenizer: \"add_prefix_space\" is no boolean");
-	refuse((struct parts){.steps = STEPS("null", "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}",
-	                                     "null", LEVEL)},
-	       "pre_tokenizer: \"use_regex\" other than true is not supported");
-	refuse((struct parts){.steps = STEPS("null", PRE, "{\"type\": \"TemplateProcessing\"}", LEVEL)},
-	       "post_processor \"TemplateProcessing\" is not supported");
 	refuse((struct parts){.steps = STEPS("null", PRE, "null", "null")}, "no decoder: not supported");
 	refuse((struct parts){.steps = STEPS("null", PRE, "null", "{\"type\": \"Metaspace\"}")}, "decoder \"Metaspace\" is not supported");
+}
+
+static void refuse_cuts(void)
+{
+	refuse((struct parts){.steps = STEPS("null", "{\"type\": \"Sequence\"}", "null", LEVEL)}, "pre_tokenizer: \"pretokenizers\" is no array");
+	refuse((struct parts){.steps = STEPS("null", "{\"type\": \"Sequence\", \"pretokenizers\": [], \"x\": 1}", "null", LEVEL)},
+	       "pre_tokenizer has a key \"x\" that is not supported");
+	refuse((struct parts){.steps = CHAIN("")}, "pre_tokenizer without ByteLevel: not supported");
+	refuse((struct parts){.steps = CHAIN(DIGITS("true"))}, "pre_tokenizer without ByteLevel: not supported");
+	refuse((struct parts){.steps = CHAIN(PRE ", " DIGITS("true"))}, "pre_tokenizer: a step behind ByteLevel is not supported");
+	refuse((struct parts){.steps = CHAIN("{\"type\": \"Whitespace\"}, " PRE)}, "pre_tokenizer \"Whitespace\" is not supported");
+	refuse((struct parts){.steps = CHAIN(SEQUENCE("pretokenizers", PRE))}, "pre_tokenizer \"Sequence\" is not supported");
+	refuse((struct parts){.steps = CHAIN("{\"type\": \"Digits\"}, " PRE)}, "pre_tokenizer Digits: \"individual_digits\" is no boolean");
+	refuse((struct parts){.steps = CHAIN(DIGITS("true") ", " DIGITS("true") ", " DIGITS("true") ", " DIGITS("true") ", " PRE)},
+	       "pre_tokenizer: more than 4 steps are not supported");
+	refuse((struct parts){.steps = STEPS("null", "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": null}", "null", LEVEL)},
+	       "pre_tokenizer: \"use_regex\" is no boolean");
+	refuse((struct parts){.steps = CHAIN(SPLIT(GPT4("{1,3}"), "Removed", "false") ", " PRE)},
+	       "pre_tokenizer Split: behavior \"Removed\" is not supported");
+	refuse((struct parts){.steps = CHAIN(SPLIT(GPT4("{1,3}"), "MergedWithNext", "true") ", " PRE)},
+	       "pre_tokenizer Split: behavior \"MergedWithNext\", inverted, is not supported");
+	refuse((struct parts){.steps = CHAIN(SPLIT("{\"Regex\": \"\\\\p{L}+\"}", "Isolated", "false") ", " PRE)},
+	       "pre_tokenizer Split: the pattern \"\\p{L}+\" is not supported");
+	refuse((struct parts){.steps = CHAIN(SPLIT(GPT4("{1,2}"), "Isolated", "false") ", " PRE)},
+	       "pre_tokenizer Split: the pattern \"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,2}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
+	       "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+\" is not supported");
+	refuse((struct parts){.steps = CHAIN(SPLIT("{\"String\": \" \"}", "Isolated", "false") ", " PRE)},
+	       "pre_tokenizer Split: pattern has a key \"String\" that is not supported");
+	refuse((struct parts){.steps = CHAIN(SPLIT("\" \"", "Isolated", "false") ", " PRE)}, "pre_tokenizer Split: pattern is no object");
+	refuse((struct parts){.steps = CHAIN("{\"type\": \"Split\", \"pattern\": {\"Regex\": \"x\"}, \"invert\": false}, " PRE)},
+	       "pre_tokenizer Split has no behavior");
+}
+
+static void refuse_templates(void)
+{
+	static const char one_text[] = "post_processor: a template other than of one sequence A is not supported";
+	refuse((struct parts){.steps = STEPS("null", PRE, "{\"type\": \"RobertaProcessing\"}", LEVEL)}, "post_processor \"RobertaProcessing\" is not supported");
+	refuse((struct parts){.steps = STEPS("null", PRE, "{\"type\": \"TemplateProcessing\"}", LEVEL)}, "post_processor: \"single\" is no array");
+	refuse((struct parts){.steps = STEPS("null", PRE, TEMPLATE(SPECIAL("<s>"), "0"), LEVEL)}, one_text);
+	refuse((struct parts){.steps = STEPS("null", PRE, TEMPLATE(TEXT("A") ", " SPECIAL("<s>") ", " TEXT("A"), "0"), LEVEL)}, one_text);
+	refuse((struct parts){.steps = STEPS("null", PRE, TEMPLATE(TEXT("B"), "0"), LEVEL)}, one_text);
+	refuse((struct parts){.steps = STEPS("null", PRE, TEMPLATE(SPECIAL("</s>") ", " TEXT("A"), "0"), LEVEL)},
+	       "post_processor: special token \"</s>\" has no ids");
+	refuse((struct parts){.steps = STEPS("null", PRE, TEMPLATE(SPECIAL("<s>") ", " TEXT("A"), "0, 260"), LEVEL)},
+	       "post_processor: no token has its id 260");
+	refuse((struct parts){.steps = STEPS("null", PRE, TEMPLATE(TEXT("A") ", " SPECIAL("<s>"), "-1"), LEVEL)},
+	       "post_processor: special token \"<s>\" has an id that is no number from 0 to 2097151");
+	refuse((struct parts){.steps = STEPS("null", PRE, TEMPLATE(TEXT("A") ", " SPECIAL("<s>"), "1,2,3,4,5,6,7,8,9"), LEVEL)},
+	       "post_processor: more than 8 tokens on one side are not supported");
+	refuse((struct parts){.steps = STEPS("null", PRE, SEQUENCE("processors", TEMPLATE(TEXT("A"), "0") ", " TEMPLATE(TEXT("A"), "0")), LEVEL)},
+	       "post_processor: a second template is not supported");
+	refuse((struct parts){.steps = STEPS("null", PRE, "null", SEQUENCE("decoders", LEVEL ", " LEVEL))},
+	       "a decoder of other than one step is not supported");
+	refuse((struct parts){.steps = STEPS("null", PRE, "null", SEQUENCE("decoders", "{\"type\": \"Fuse\"}"))}, "decoder \"Fuse\" is not supported");
+	refuse((struct parts){.steps = STEPS(SEQUENCE("normalizers", "{\"type\": \"NFC\"}, {\"type\": \"Lowercase\"}"), PRE, "null", LEVEL)},
+	       "normalizer \"Lowercase\" is not supported");
 }
 
 static void refuse_model(void)
@@ -180,8 +282,7 @@ static void refuse_model(void)
 	refuse((struct parts){.model = "\"dropout\": 0.1"}, "model: \"dropout\" is not supported");
 	refuse((struct parts){.model = "\"end_of_word_suffix\": \"</w>\""}, "model: \"end_of_word_suffix\" is not supported");
 	refuse((struct parts){.model = "\"continuing_subword_prefix\": \"##\""}, "model: \"continuing_subword_prefix\" is not supported");
-	refuse((struct parts){.model = "\"byte_fallback\": true"}, "model: \"byte_fallback\" other than false is not supported");
-	refuse((struct parts){.model = "\"ignore_merges\": true"}, "model: \"ignore_merges\" other than false is not supported");
+	refuse((struct parts){.model = "\"ignore_merges\": 1"}, "model: \"ignore_merges\" is no boolean");
 	refuse((struct parts){.model = "\"magic\": 1"}, "model has a key \"magic\" that is not supported");
 	refuse((struct parts){.without = 'q'}, "the vocabulary has no token for byte 0x71: not a byte-level one");
 	refuse((struct parts){.more_vocab = ", \"x y\": 5"}, "tokens \"\xC4\x84\" and \"x y\" have the same id 5");
@@ -289,6 +390,8 @@ int main(void)
 	contents();
 	fingerprints();
 	refuse_steps();
+	refuse_cuts();
+	refuse_templates();
 	refuse_model();
 	refuse_added();
 	alphabet();
