@@ -15,7 +15,7 @@
 #include <string.h>
 
 static const char *tokenizer, *field, *prompt_field, *output;
-static bool lines, append_eos, mask_prompt, shard, zstd, replace_invalid, skip_bad, quiet;
+static bool lines, add_special, append_eos, mask_prompt, shard, zstd, replace_invalid, skip_bad, quiet;
 static int64_t threads = 1;
 
 static const struct opt opts[] = {
@@ -23,6 +23,7 @@ static const struct opt opts[] = {
 	{'f', "field", OPT_STR, &field, "NAME", "the field to encode (default text; in records without one question+answer or input+output)", 0, 0, NULL},
 	{'t', "text", OPT_FLAG, &lines, NULL, "input is plain text, each line a record", 0, 0, NULL},
 	{0, "replace-invalid", OPT_FLAG, &replace_invalid, NULL, "with --text: U+FFFD for what is not valid UTF-8", 0, 0, NULL},
+	{0, "add-special-tokens", OPT_FLAG, &add_special, NULL, "put the special tokens around each record that the tokenizer's template names", 0, 0, NULL},
 	{0, "append-eos", OPT_FLAG, &append_eos, NULL, "end each record with the end-of-text token", 0, 0, NULL},
 	{0, "mask-prompt", OPT_FLAG, &mask_prompt, NULL, "label the prompt's tokens -100: they are not in the loss", 0, 0, NULL},
 	{0, "prompt-field", OPT_STR, &prompt_field, "NAME", "the field that holds the prompt, which the text begins with (default: what stands before the answer or output and the white space in front of it)", 0, 0, NULL},
@@ -159,19 +160,46 @@ static int text_record(struct worker *w, const struct column *c, struct json **r
 	return !*rec || !text || json_set(&w->arena, *rec, "text", text) ? err_mem(e) : 0;
 }
 
+static int add_all(struct bpe_ids *to, const int32_t *ids, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (bpe_ids_add(to, ids[i]))
+			return err_mem(e);
+	return 0;
+}
+
+/* The text's ids and those around them; an end of text that the template ends with is not put there twice. */
+static int tokens_of(struct worker *w, const struct column *c, size_t *masked, bool *empty, struct err *e)
+{
+	size_t nfront, nback;
+	const int32_t *front = bpe_front(w->tok, &nfront), *back = bpe_back(w->tok, &nback);
+	if (!add_special)
+		nfront = nback = 0;
+	w->ids.n = 0;
+	if (add_all(&w->ids, front, nfront, e) || bpe_encode(w->tok, c->text, c->n, &w->ids, e))
+		return -1;
+	*empty = w->ids.n == nfront;
+	*masked = 0;
+	if (mask_prompt) {
+		const struct bpe_ids text = {.v = w->ids.v + nfront, .n = w->ids.n - nfront};
+		if (bpe_prefix(w->tok, c->text, c->prompt, &text, masked, e))
+			return -1;
+		*masked += nfront;
+	}
+	if (add_all(&w->ids, back, nback, e))
+		return -1;
+	bool ends = nback && back[nback - 1] == bpe_eos(w->tok);
+	return append_eos && !ends && bpe_ids_add(&w->ids, bpe_eos(w->tok)) ? err_mem(e) : 0;
+}
+
 /* The text's ids, and the record with them behind what the batch has. rec: NULL for a line of text. */
 static int encode(struct worker *w, struct batch *b, struct json *rec, const struct column *c, struct err *e)
 {
 	struct record r = {.obj = rec, .has_ids = true, .has_attn = true, .has_labels = true};
-	size_t masked = 0;
-	w->ids.n = 0;
-	if (bpe_encode(w->tok, c->text, c->n, &w->ids, e))
+	size_t masked;
+	bool empty;
+	if (tokens_of(w, c, &masked, &empty, e))
 		return -1;
-	if (mask_prompt && bpe_prefix(w->tok, c->text, c->prompt, &w->ids, &masked, e))
-		return -1;
-	bool empty = w->ids.n == 0;
-	if (append_eos && bpe_ids_add(&w->ids, bpe_eos(w->tok)))
-		return err_mem(e);
 	r.n = w->ids.n;
 	r.ids = w->ids.v;
 	if (label(w, &r, masked, e) || (!rec && !shard && text_record(w, c, &r.obj, e)) ||

@@ -147,6 +147,38 @@ masked() {
 	ids prompt | head -n 1 | same start -
 }
 
+@test "special tokens stand around each record where they are wanted" {
+	variants=$ROOT/tests/golden/variants
+	head -n 2 rows.jsonl >qa.jsonl
+	echo '{"question": "", "answer": ""}' >>qa.jsonl
+	# chain: 1 and 0 before, 1 behind; llama3: 520 before; olmo1: 0, which is its end of text, behind; qwen2: nothing
+	for how in 'chain|1 0 |1' 'llama3|520 |' 'olmo1||0' 'qwen2||'; do
+		IFS='|' read -r kind front back <<<"$how"
+		json=$variants/$kind.json
+		"$BIN/bpe-encode" -q -T "$json" qa.jsonl >plain
+		"$BIN/bpe-encode" -T "$json" --add-special-tokens qa.jsonl >got 2>err
+		says '1 empty record' err
+		ids plain | sed "s/.*/$front& $back/; s/  */ /g; s/^ //; s/ \$//" >want
+		ids got | same want -
+		[ "$(field labels got)" = "$(field input_ids got)" ]
+		"$BIN/bpe-encode" -q -T "$json" --mask-prompt qa.jsonl >plain
+		"$BIN/bpe-encode" -q -T "$json" --mask-prompt --add-special-tokens qa.jsonl >got
+		masked plain | awk -v n="$(wc -w <<<"$front")" '{ print $1 + n }' >want
+		masked got | same want -
+	done
+	# an end of text that the template ends with is not put there twice
+	while IFS=, read -r kind end; do
+		"$BIN/bpe-encode" -q -T "$variants/$kind.json" --add-special-tokens qa.jsonl >plain
+		"$BIN/bpe-encode" -q -T "$variants/$kind.json" --add-special-tokens --append-eos qa.jsonl >got
+		ids plain | sed "s/\$/$end/" >want
+		ids got | same want -
+	done <<-'EOF'
+		olmo1,
+		llama3, 521
+		chain, 0
+	EOF
+}
+
 @test "a token that begins in the prompt is the prompt's" {
 	# " the" is one token: it is masked whole where the prompt ends within it
 	printf '{"question": "so t", "answer": "he end"}\n{"question": "so", "answer": " the end"}\n' >cut.jsonl
