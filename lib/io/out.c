@@ -48,6 +48,8 @@ static int drain(struct out *o, struct err *e)
 static int push(void *arg, const void *p, size_t n, struct err *e)
 {
 	struct out *o = arg;
+	if (n == 0)
+		return 0;
 	if (n > sizeof o->buf - o->n && drain(o, e))
 		return -1;
 	if (n >= sizeof o->buf)
