@@ -19,6 +19,7 @@
 
 static const char *model, *output = "nx-{steps}-steps-{timestamp}", *log_file, *eval_file;
 static struct trainer_rule rule;
+static double min_lr = -1;
 static int optim_word, sched_word, sampler_word, reduction_word;
 static int64_t seed = 42, eval_batch = 8, eval_steps, logging_steps = 1, threads;
 static bool any_tokenizer, overwrite, dry_run, verbose, quiet;
@@ -42,9 +43,11 @@ static const struct opt opts[] = {
 	{0, "seed", OPT_I64, &seed, "N", "the seed of the order (default 42)", 0, 4294967295.0, NULL},
 	{0, "loss-reduction", OPT_WORD, &reduction_word, TRAINER_REDUCTION_WORDS, "mean over all tokens of an update, or over its batches' means (default token)", 0, 0, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "Optimizer", 0, 0, NULL},
-	{0, "optim", OPT_WORD, &optim_word, "adamw|adafactor|adamw-torch", "the optimizer (default adamw; adamw-torch is the same)", 0, 0, NULL},
+	{0, "optim", OPT_WORD, &optim_word, OPTIM_WORDS "|adamw-torch", "the optimizer (default adamw; adamw-torch is the same)", 0, 0, NULL},
 	{0, "learning-rate", OPT_F64, &rule.rate, "X", "the highest learning rate (default 5e-5)", 0, 1e9, NULL},
 	{0, "lr-scheduler-type", OPT_WORD, &sched_word, SCHED_WORDS, "the rate's way to the last update (default linear)", 0, 0, NULL},
+	{0, "min-lr", OPT_F64, &min_lr, "X", "cosine-with-min-lr: the last rate", 0, 1e9, NULL},
+	{0, "min-lr-rate", OPT_F64, &rule.sched_floor, "X", "the same as a part of the learning rate", 0, 1, NULL},
 	{0, "warmup-steps", OPT_I64, &rule.warmup_steps, "N", "updates in which the rate rises from 0 (default 0)", 0, 1e15, NULL},
 	{0, "warmup-ratio", OPT_F64, &rule.warmup_ratio, "X", "the same as a part of all updates", 0, 1, NULL},
 	{0, "adam-beta1", OPT_F64, &rule.optim.beta1, "X", "AdamW's share of the old mean (default 0.9)", 0, 0.999999999, NULL},
@@ -157,13 +160,15 @@ static void report_records(const struct job *j, const struct dataset *d, const c
 		die_warn("the longest %s record has %llu tokens, the model is made for %d", what, U(d->longest_piece), j->m.cfg.max_pos);
 }
 
+static const char *const optim_names[] = {"AdamW", "Adafactor", "SGD"};
+
 static void banner(const struct job *j)
 {
 	const struct dataset *d = &j->train;
 	const struct trainer_plan *p = j->plan;
 	size_t tokens = d->start[d->n];
 	die_warn("%s: %llu trainable parameters; %s on %lld thread%s will take about %.2f GB of memory", j->dir,
-	         U(j->cost.params), rule.optim.kind == OPTIM_ADAMW ? "AdamW" : "Adafactor", (long long)threads,
+	         U(j->cost.params), optim_names[rule.optim.kind], (long long)threads,
 	         s_of(U(threads)), 1e-9 * (double)trainer_bytes(&j->m, d, &rule, (int)threads));
 	die_warn("%llu record%s of %llu tokens, %llu of them in the loss; the longest has %llu", U(d->n), s_of(d->n), U(tokens),
 	         U(d->scored), U(d->longest));
@@ -380,6 +385,18 @@ static void train(struct job *j)
 		log_failed();
 }
 
+/* The floor of a schedule is given as a rate or as a part of one. */
+static void check_floor(void)
+{
+	bool want = rule.sched == SCHED_COSINE_WITH_MIN_LR, part = rule.sched_floor >= 0, rate = min_lr >= 0;
+	if (want && part == rate)
+		die_usage("cosine-with-min-lr needs one of --min-lr and --min-lr-rate");
+	if (!want && (part || rate))
+		die_usage("--min-lr and --min-lr-rate are for --lr-scheduler-type cosine-with-min-lr");
+	if (rate)
+		rule.sched_floor = rule.rate > 0 ? min_lr / rule.rate : 0;
+}
+
 static void check_options(int argc, char **argv)
 {
 	model = model ? model : getenv("NX_MODEL");
@@ -393,8 +410,9 @@ static void check_options(int argc, char **argv)
 		die_usage("--eval-steps needs --eval FILE");
 	if (eval_file && strcmp(eval_file, "-") == 0 && (argc == 0 || strcmp(argv[0], "-") == 0))
 		die_usage("stdin cannot be both the records to train and to evaluate on");
-	rule.optim.kind = optim_word == 1 ? OPTIM_ADAFACTOR : OPTIM_ADAMW;
+	rule.optim.kind = optim_word == 3 ? OPTIM_ADAMW : (enum optim_kind)optim_word;
 	rule.sched = (enum sched_kind)sched_word;
+	check_floor();
 	rule.sampler = (enum sampler_kind)sampler_word;
 	rule.reduction = (enum trainer_reduction)reduction_word;
 	rule.seed = (uint64_t)seed;
@@ -431,6 +449,7 @@ int main(int argc, char **argv)
 {
 	static struct job j;
 	rule = trainer_defaults();
+	rule.sched_floor = -1;
 	die_opts(&prog, &argc, &argv);
 	check_options(argc, argv);
 	open_job(&j, argc, argv);

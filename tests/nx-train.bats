@@ -168,13 +168,14 @@ value() {
 
 @test "each optimizer, schedule, sampler and reduction makes a model of its own" {
 	i=0
-	for o in '' '--optim adafactor' '--lr-scheduler-type cosine' '--lr-scheduler-type constant' '--sampler hf-4.25' \
+	for o in '' '--optim adafactor' '--optim sgd' '--lr-scheduler-type inverse_sqrt' \
+		'--lr-scheduler-type cosine_with_min_lr --min-lr 1e-3' '--lr-scheduler-type cosine' '--lr-scheduler-type constant' '--sampler hf-4.25' \
 		'--sampler sequential' '--loss-reduction sequence' '--seed 7' '--weight-decay 0.5' '--max-grad-norm 0.01' \
 		'--adam-beta1 0.5' '--adam-beta2 0.5' '--adam-epsilon 0.1' '--warmup-ratio 0.5' '--warmup-steps 1'; do
 		# shellcheck disable=SC2086
 		train -q -o t$((i += 1)) --max-steps 4 --batch-size 2 --grad-accum 2 --learning-rate 1e-2 $o few.jsonl
 	done
-	[ "$(sha256sum t*/model.safetensors | cut -d' ' -f1 | sort -u | wc -l)" -eq 15 ]
+	[ "$(sha256sum t*/model.safetensors | cut -d' ' -f1 | sort -u | wc -l)" -eq 18 ]
 }
 
 @test "--dry-run tells and writes nothing" {
@@ -206,7 +207,9 @@ value() {
 	refused 2 "--eval-steps needs --eval" -m model --eval-steps 3 few.jsonl
 	refused 2 "stdin cannot be both" -m model --eval - </dev/null
 	refused 2 "--save-steps" -m model --save-steps 100 few.jsonl
-	refused 2 "--optim" -m model --optim sgd few.jsonl
+	refused 2 "--optim" -m model --optim lion few.jsonl
+	refused 2 "--min-lr" -m model --lr-scheduler-type cosine_with_min_lr few.jsonl
+	refused 2 "--min-lr" -m model --min-lr 1e-6 few.jsonl
 	refused 2 "--lr-scheduler-type" -m model --lr-scheduler-type polynomial few.jsonl
 }
 

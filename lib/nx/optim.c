@@ -15,7 +15,7 @@ struct optim {
 	struct pool *pool;
 	const struct update *u;
 	int64_t t;     /* steps done */
-	float *state;  /* AdamW: m, laid out as the parameters; Adafactor: each tensor's R and C, or V */
+	float *state;  /* AdamW: m, laid out as the parameters; Adafactor: each tensor's R and C, or V; SGD: nothing */
 	float *state2; /* AdamW: v; NULL else */
 	size_t *place; /* Adafactor: where tensor i's state begins */
 	double *sums;  /* partial sums of a tensor or of the norm */
@@ -32,6 +32,8 @@ static size_t factors(const struct param *t)
 size_t optim_bytes(const struct params *lay, enum optim_kind kind)
 {
 	size_t n = 0;
+	if (kind == OPTIM_SGD)
+		return 0;
 	for (int i = 0; i < lay->n; i++)
 		n += factors(&lay->t[i]);
 	return (kind == OPTIM_ADAMW ? 2 * lay->total : n) * sizeof(float);
@@ -179,6 +181,16 @@ static struct update_adamw adamw_constants(const struct optim *o, double rate, d
 	};
 }
 
+/* --- SGD --------------------------------------------------------------------------- */
+
+static void sgd_part(void *arg, int i)
+{
+	const struct step_job *j = arg;
+	int from = first_row(j, i), to = first_row(j, i + 1);
+	size_t at = (size_t)from * (size_t)j->cols, n = (size_t)(to - from) * (size_t)j->cols;
+	j->o->u->sgd(j->w + at, j->g + at, n, j->scale, j->keep, j->rate);
+}
+
 /* --- Adafactor --------------------------------------------------------------------- */
 
 /* b = 1 - t^-0.8, the share of the old means; eps is added to the squares. */
@@ -284,6 +296,11 @@ static void step_tensor(struct optim *o, int i, float *w, float *g, double rate,
 		j->state = o->state + t->off;
 		j->state2 = o->state2 + t->off;
 		adamw(j);
+		return;
+	}
+	if (o->rule.kind == OPTIM_SGD) {
+		j->rate = (float)rate;
+		pool_run(o->pool, j->parts, sgd_part, j);
 		return;
 	}
 	j->state = o->state + o->place[i];

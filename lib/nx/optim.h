@@ -12,6 +12,7 @@
  *	AdamW      p = (1 - r d) p;  m += (g - m)(1 - beta1);  v = beta2 v + (1 - beta2) g^2;
  *	           p -= r / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + eps)
  *	           Loshchilov and Hutter 2019, as torch.optim.AdamW
+ *	SGD        p = (1 - r d) p - r g; no momentum, no state. torch.optim.SGD
  *	Adafactor  b = 1 - t^-0.8;  g2 = g^2 + 1e-30
  *	           matrix: R = b R + (1-b) row means of g2, C the same of columns,
  *	                   u_ij = g_ij / (sqrt(R_i / mean R) sqrt(C_j))
@@ -31,7 +32,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum optim_kind { OPTIM_ADAMW, OPTIM_ADAFACTOR };
+enum optim_kind { OPTIM_ADAMW, OPTIM_ADAFACTOR, OPTIM_SGD };
+#define OPTIM_WORDS "adamw|adafactor|sgd" /* in the order of the enum */
 
 struct optim_rule {
 	enum optim_kind kind;
@@ -45,7 +47,7 @@ struct optim;
 int optim_open(struct optim **o, const struct params *lay, const struct optim_rule *rule, struct pool *pool,
                struct err *e);
 void optim_close(struct optim *o); /* NULL is fine */
-/* Bytes of state: AdamW 8 a parameter, Adafactor 4 a row and column. */
+/* Bytes of state: AdamW 8 a parameter, Adafactor 4 a row and column, SGD none. */
 size_t optim_bytes(const struct params *lay, enum optim_kind kind);
 
 /* The 2-norm of a gradient of lay->total floats. */

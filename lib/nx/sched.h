@@ -9,18 +9,29 @@
  *	cosine            (1 + cos(pi (k-W) / max(1, T-W))) / 2
  *	constant          1, without warm-up
  *	constant_with_warmup                1 after it
+ *	cosine_with_min_lr  c (1-floor) + floor, c being the cosine's factor
+ *	inverse_sqrt        1 / sqrt((k + S - W) / S), S = W, or 10000 without warm-up
  * Source: transformers/optimization.py, get_*_schedule*. */
 #ifndef NX_SCHED_H
 #define NX_SCHED_H
 
 #include <stdint.h>
 
-enum sched_kind { SCHED_LINEAR, SCHED_COSINE, SCHED_CONSTANT, SCHED_CONSTANT_WITH_WARMUP };
-#define SCHED_WORDS "linear|cosine|constant|constant-with-warmup" /* in the order of the enum */
+enum sched_kind {
+	SCHED_LINEAR,
+	SCHED_COSINE,
+	SCHED_CONSTANT,
+	SCHED_CONSTANT_WITH_WARMUP,
+	SCHED_COSINE_WITH_MIN_LR,
+	SCHED_INVERSE_SQRT
+};
+#define SCHED_WORDS /* in the order of the enum */ \
+	"linear|cosine|constant|constant-with-warmup|cosine-with-min-lr|inverse-sqrt"
 
 struct sched {
 	enum sched_kind kind;
 	int64_t warmup, total;
+	double floor; /* cosine_with_min_lr: the last rate as a part of the highest */
 };
 
 double sched_factor(const struct sched *s, int64_t k); /* 0 <= factor <= 1 */

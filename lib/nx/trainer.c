@@ -101,7 +101,7 @@ int trainer_open(struct trainer **out, struct model *m, const struct dataset *d,
 	if (trainer_plan(&t->plan, r, d->n, e) || open_lists(t, e) ||
 	    sampler_open(&t->sampler, r->sampler, (uint32_t)d->n, r->seed, e))
 		goto failed;
-	t->sched = (struct sched){r->sched, t->plan.warmup, t->plan.steps};
+	t->sched = (struct sched){r->sched, t->plan.warmup, t->plan.steps, r->sched_floor};
 	t->order = sampler_epoch(&t->sampler, 0);
 	t->pool = pool_open(threads);
 	t->grad = params_alloc(&m->lay);

@@ -49,6 +49,7 @@ struct trainer_rule {
 	int64_t max_steps; /* above 0: comes before epochs */
 	int64_t batch, accum;
 	enum sched_kind sched;
+	double sched_floor; /* sched.h's floor */
 	int64_t warmup_steps;
 	double warmup_ratio; /* of all steps, where warmup_steps is 0 */
 	struct optim_rule optim;

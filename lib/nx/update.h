@@ -32,6 +32,9 @@ struct update {
 	/* m += (g - m) a1; v = b2 v + a2 g^2; p = p keep - rate m / (sqrt(v) unbias + eps). Clears g. */
 	void (*adamw)(float *p, float *m, float *v, float *g, size_t n, const struct update_adamw *c);
 
+	/* p = p keep - rate g. Clears g. */
+	void (*sgd)(float *p, float *g, size_t n, float scale, float keep, float rate);
+
 	/* g (rows, cols): row[i] = sum over j of g^2, col[j] += sum over i of g^2. */
 	void (*squares)(double *row, double *col, const float *g, int rows, int cols, float scale);
 	/* Sum of u^2, u[i][j] = g[i][j] rf[i] cf[j]. */

@@ -34,6 +34,15 @@ static void adamw(float *restrict p, float *restrict m, float *restrict v, float
 	}
 }
 
+static void sgd(float *restrict p, float *restrict g, size_t n, float scale, float keep, float rate)
+{
+#pragma omp simd
+	for (size_t i = 0; i < n; i++) {
+		p[i] = p[i] * keep - rate * (g[i] * scale);
+		g[i] = 0;
+	}
+}
+
 static void squares(double *restrict row, double *restrict col, const float *restrict g, int rows, int cols, float scale)
 {
 	for (int i = 0; i < rows; i++, g += cols) {
@@ -105,4 +114,4 @@ static void whole(float *restrict p, const float *restrict v, float *restrict g,
 }
 
 extern const struct update CAT(update_isa_, ISA);
-const struct update CAT(update_isa_, ISA) = {STR(ISA), sumsq, adamw, squares, factored_sumsq, factored, whole_sumsq, whole};
+const struct update CAT(update_isa_, ISA) = {STR(ISA), sumsq, adamw, sgd, squares, factored_sumsq, factored, whole_sumsq, whole};

@@ -64,11 +64,12 @@ with open(f"{OUT}/sampler.txt", "w") as f:
 
 with open(f"{OUT}/sched.txt", "w") as f:
     f.write("# schedule warmup total update factor: the rate each update used, as a part of the learning rate\n")
-    for name in ("linear", "cosine", "constant", "constant_with_warmup"):
+    for name in ("linear", "cosine", "constant", "constant_with_warmup", "cosine_with_min_lr", "inverse_sqrt"):
         for warmup, total in ((0, 1), (0, 10), (1, 3), (3, 10), (10, 10), (12, 10), (100, 1000)):
             w = torch.nn.Parameter(torch.zeros(1))
             opt = torch.optim.SGD([w], lr=1.0)
-            sched = get_scheduler(name, opt, num_warmup_steps=warmup, num_training_steps=total)
+            sched = get_scheduler(name, opt, num_warmup_steps=warmup, num_training_steps=total,
+                                  scheduler_specific_kwargs={"min_lr_rate": 0.1} if name == "cosine_with_min_lr" else None)
             for k in range(total + 2):
                 if total < 100 or k % 83 == 0:
                     f.write(f"{name} {warmup} {total} {k} {sched.get_last_lr()[0]!r}\n")

@@ -51,6 +51,7 @@ def hf(model, optim, batch, accum, steps, sched, clip, decay, rate):
             optim=optim, learning_rate=rate, weight_decay=decay, max_grad_norm=clip, lr_scheduler_type=sched,
             warmup_steps=1, max_steps=steps, per_device_train_batch_size=batch, per_device_eval_batch_size=2,
             gradient_accumulation_steps=accum, seed=42, dataloader_pin_memory=False, remove_unused_columns=False,
+            lr_scheduler_kwargs={"min_lr_rate": 0.1} if sched == "cosine_with_min_lr" else {},
             logging_nan_inf_filter=False)
         t = Trainer(model=model, args=args, train_dataset=records(), eval_dataset=records(), data_collator=collate)
         t.train()
@@ -140,6 +141,21 @@ RUNS = [
     ("hf sequence", plain_sequence, dict(batch=2, accum=4, steps=10, sched="linear", clip=1.0, decay=0.0, rate=1e-3)),
 ]
 
+MORE = [("B", "sgd", dict(batch=2, accum=4, steps=10, sched="cosine_with_min_lr", clip=1.0, decay=0.1, rate=0.1)),
+        ("B", "adamw_torch", dict(batch=4, accum=2, steps=8, sched="inverse_sqrt", clip=1.0, decay=0.0, rate=1e-3)),
+        ("C", "adamw_torch", dict(batch=3, accum=4, steps=8, sched="constant_with_warmup", clip=0.0, decay=0.0, rate=1e-3))]
+
+
+def write_run(f, which, optim, name, run, args):
+    steps, loss = run(tiny_model(which).train(), optim, **args)
+    words = " ".join(str(args[k]) for k in ("batch", "accum", "steps", "sched", "clip", "decay", "rate"))
+    f.write(f"run {which} {optim.removesuffix('_torch')} {name} {words}\n")
+    for s in steps:
+        f.write("step " + " ".join(f"{x:.9g}" for x in s) + "\n")
+    if loss == loss:
+        f.write(f"eval {loss:.9g}\n")
+
+
 with open(f"{OUT}/trainer.txt", "w") as f:
     f.write("# run: model optimizer sampler reduction batch accum steps schedule max_grad_norm weight_decay learning_rate; warm-up 1\n")
     f.write("# step: loss grad_norm learning_rate epoch; eval: eval_loss behind the last step, in batches of 2\n")
@@ -148,11 +164,6 @@ with open(f"{OUT}/trainer.txt", "w") as f:
             for name, run, args in RUNS:
                 if run is not hf and which != "A":
                     continue
-                model = tiny_model(which).train()
-                steps, loss = run(model, optim, **args)
-                words = " ".join(str(args[k]) for k in ("batch", "accum", "steps", "sched", "clip", "decay", "rate"))
-                f.write(f"run {which} {optim.removesuffix('_torch')} {name} {words}\n")
-                for s in steps:
-                    f.write("step " + " ".join(f"{x:.9g}" for x in s) + "\n")
-                if loss == loss:
-                    f.write(f"eval {loss:.9g}\n")
+                write_run(f, which, optim, name, run, args)
+    for which, optim, args in MORE:
+        write_run(f, which, optim, "hf token", hf, args)

@@ -105,7 +105,7 @@ static bool follow(FILE *f, const struct params *lay, struct pool *pool, float *
 	struct line l;
 	if (!next_line(f, &l))
 		return false;
-	struct optim_rule rule = {.kind = strcmp(l.kind, "adamw") ? OPTIM_ADAFACTOR : OPTIM_ADAMW,
+	struct optim_rule rule = {.kind = test_word(OPTIM_WORDS, l.kind),
 	                          .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = l.decay};
 	float *w = params_alloc(lay), *from = params_alloc(lay), *g = params_alloc(lay);
 	struct optim *o;

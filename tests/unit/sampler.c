@@ -109,7 +109,7 @@ static void schedules(void)
 			continue;
 		for (char *c = kind; (c = strchr(c, '_'));)
 			*c = '-'; /* option tables spell it so */
-		s = (struct sched){test_word(SCHED_WORDS, kind), warmup, total};
+		s = (struct sched){test_word(SCHED_WORDS, kind), warmup, total, 0.1};
 		double got = sched_factor(&s, k);
 		/* past the end the cosine of transformers rises again: nothing trains there */
 		if (k < total && fabs(got - want) > 1e-15 + 1e-14 * want) {
@@ -118,7 +118,7 @@ static void schedules(void)
 		}
 		count++;
 	}
-	TEST(count == 276 && bad == 0, "%d factors compared, %d wrong", count, bad);
+	TEST(count == 414 && bad == 0, "%d factors compared, %d wrong", count, bad);
 	if (f)
 		fclose(f);
 	TEST(sched_warmup(0, 0.1, 315) == 32 && sched_warmup(5, 0.1, 315) == 5 && sched_warmup(0, 0, 9) == 0,

@@ -195,11 +195,14 @@ static bool parse_run(const char *line, struct run *r)
 	           &accum, &steps, sched, &clip, &decay, &rate) != 11)
 		return false;
 	r->rule = trainer_defaults();
-	r->rule.optim.kind = strcmp(optim, "adafactor") ? OPTIM_ADAMW : OPTIM_ADAFACTOR;
+	r->rule.optim.kind = test_word(OPTIM_WORDS, optim);
 	r->rule.optim.weight_decay = decay;
 	r->rule.sampler = test_word(SAMPLER_WORDS, sampler);
 	r->rule.reduction = test_word(TRAINER_REDUCTION_WORDS, reduction);
+	for (char *c = sched; (c = strchr(c, '_'));)
+		*c = '-'; /* option tables spell it so */
 	r->rule.sched = test_word(SCHED_WORDS, sched);
+	r->rule.sched_floor = 0.1;
 	r->rule.batch = batch;
 	r->rule.accum = accum;
 	r->rule.max_steps = steps;
@@ -299,7 +302,7 @@ static void golden(void)
 		model_release(&m);
 		runs++;
 	}
-	TEST(runs == 16, "%d runs compared", runs);
+	TEST(runs == 19, "%d runs compared", runs);
 	fclose(f);
 	dataset_release(&d);
 }
