@@ -179,6 +179,36 @@ masked() {
 	EOF
 }
 
+@test "the tokenizer_config.json beside the tokenizer names the end of text" {
+	mkdir qwen
+	cp "$ROOT/tests/golden/variants/qwen2.json" qwen/tokenizer.json
+	end() {
+		echo "{$1}" >qwen/tokenizer_config.json
+		echo '{"text": ""}' | "$BIN/bpe-encode" -q -T qwen/tokenizer.json --append-eos --shard -o t.nxs
+		"$BIN/bpe-decode" -T qwen/tokenizer.json t.nxs
+		# the head of a shard: end and padding
+		od -An -tu4 -j20 -N8 t.nxs | tr -s ' '
+	}
+	[ "$(end '')" = "<|endoftext|>
+ 520 520" ]
+	[ "$(end '"eos_token": "<|im_end|>", "pad_token": null')" = "<|im_end|>
+ 522 522" ]
+	[ "$(end '"eos_token": {"content": "<|im_end|>", "lstrip": false}, "pad_token": "<|endoftext|>"')" = "<|im_end|>
+ 522 520" ]
+	[ "$(end '"pad_token": "<|im_start|>", "bos_token": "none such"')" = "<|endoftext|>
+ 520 521" ]
+	for bad in '"eos_token": "</s>"|the tokenizer has no token "</s>", its "eos_token"' '"pad_token": 3|"pad_token" is no token' \
+		'"eos_token": {}|"eos_token" is no token'; do
+		echo "{${bad%|*}}" >qwen/tokenizer_config.json
+		fails 1 "$BIN/bpe-encode" -T qwen/tokenizer.json rows.jsonl
+		echo "bpe-encode: qwen/tokenizer_config.json: ${bad#*|}" >want
+		same want err
+	done
+	echo '[]' >qwen/tokenizer_config.json
+	fails 1 "$BIN/bpe-encode" -T qwen/tokenizer.json rows.jsonl
+	says 'qwen/tokenizer_config.json: no object' err
+}
+
 @test "a token that begins in the prompt is the prompt's" {
 	# " the" is one token: it is masked whole where the prompt ends within it
 	printf '{"question": "so t", "answer": "he end"}\n{"question": "so", "answer": " the end"}\n' >cut.jsonl

@@ -1,6 +1,7 @@
 #include "text/bpe.h"
 #include "base/utf8.h"
 #include "text/added.h"
+#include "text/ending.h"
 #include "text/merge.h"
 #include "text/pretok.h"
 #include "text/scan.h"
@@ -40,14 +41,6 @@ struct bpe {
 
 /* --- opening ----------------------------------------------------------------------- */
 
-static int32_t first_of(const struct vocab *v, const char *const *names)
-{
-	int32_t id = -1;
-	for (; *names && id < 0; names++)
-		id = vocab_id(v, *names, strlen(*names));
-	return id;
-}
-
 /* Runs of blanks that words.h may know by their length: a scanner's, who sees to what is between them. */
 static size_t blanks_of(const struct bpe *t)
 {
@@ -56,13 +49,11 @@ static size_t blanks_of(const struct bpe *t)
 
 int bpe_load(struct bpe **out, const char *path, struct err *e)
 {
-	static const char *const eos[] = {"<|endoftext|>", "</s>", "<|end_of_text|>", "<|im_end|>", NULL};
-	static const char *const pad[] = {"<|padding|>", NULL};
 	struct bpe *t = calloc(1, sizeof *t);
 	if (!t)
 		return err_mem(e);
 	if (vocab_load(&t->v, path, e) || merge_init(&t->merge, &t->v, e) || added_init(&t->raw, &t->v, false, e) ||
-	    added_init(&t->normalized, &t->v, true, e)) {
+	    added_init(&t->normalized, &t->v, true, e) || ending_find(&t->v, path, &t->eos, &t->pad, e)) {
 		bpe_close(t);
 		return -1;
 	}
@@ -73,8 +64,6 @@ int bpe_load(struct bpe **out, const char *path, struct err *e)
 	t->scans = vocab_plain(&t->v) && (t->scan.blanks || t->normalized.n == 0);
 	for (uint32_t i = 0; i < t->v.rules.ncut; i++)
 		t->cut[i] = pretok_of(t->v.rules.cut[i]);
-	t->eos = first_of(&t->v, eos);
-	t->pad = t->eos >= 0 ? t->eos : first_of(&t->v, pad);
 	*out = t;
 	return 0;
 }

@@ -45,8 +45,8 @@ int bpe_prefix(struct bpe *t, const char *text, size_t prompt, const struct bpe_
 int bpe_decode(const struct bpe *t, const int32_t *ids, size_t n, bool skip_special, struct buf *out, struct err *e);
 
 uint32_t bpe_vocab(const struct bpe *t);   /* largest id + 1 */
-int32_t bpe_eos(const struct bpe *t);      /* id of the end-of-text token, -1 if none: "<|endoftext|>", "</s>", "<|end_of_text|>", "<|im_end|>" in that order */
-int32_t bpe_pad(const struct bpe *t);      /* what pads: the eos as in the guide, else "<|padding|>", else -1 */
+int32_t bpe_eos(const struct bpe *t);      /* what ends a text, and what fills it up (ending.h); -1 if none */
+int32_t bpe_pad(const struct bpe *t);
 int32_t bpe_id(const struct bpe *t, const char *token, size_t n); /* the id of a token's text, -1 if none */
 /* The *n special tokens that the tokenizer's template puts before and behind a text,
  * which bpe_encode does not: HF does so with add_special_tokens=True. t owns them. */
