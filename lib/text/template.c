@@ -1,5 +1,8 @@
 #include "text/template.h"
+#include "base/utf8.h"
 #include "text/column.h"
+#include "text/pyrepr.h"
+#include "text/pyspec.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,6 +20,8 @@ struct piece {
 	const char *s; /* the literal, or the field's path as written */
 	size_t n;
 	size_t step, nsteps; /* of template.step */
+	char conversion;     /* 'r', 's', 'a' or 0 */
+	struct pyspec spec;
 };
 
 struct template {
@@ -27,7 +32,8 @@ struct template {
 	struct step *step;
 	size_t nsteps;
 	struct template *when_empty; /* instead of this one where the field `unless` is empty */
-	const char *unless;
+	char *unless;
+	bool may_lack; /* and where the record has no such field */
 };
 
 /* --- parsing ----------------------------------------------------------------------- */
@@ -47,7 +53,7 @@ static int wrong(struct parser *s, const char *at, const char *what)
 static void add_piece(struct template *t, const char *s, size_t n, size_t nsteps)
 {
 	if (n || nsteps)
-		t->piece[t->npieces++] = (struct piece){s, n, t->nsteps - nsteps, nsteps};
+		t->piece[t->npieces++] = (struct piece){s, n, t->nsteps - nsteps, nsteps, 0, {0}};
 }
 
 static void add_step(struct template *t, int kind, const char *s, const char *end)
@@ -78,6 +84,34 @@ static int parse_path(struct parser *s, const char *p, const char *end)
 	return 0;
 }
 
+/* What may follow a field's path: !r, !s or !a, a colon with a format specification,
+ * and the closing brace; s->p stands there. */
+static int parse_form(struct parser *s, struct piece *piece)
+{
+	const char *p = s->p, *why;
+	if (*p == '!') {
+		if (s->end - p < 2 || !memchr("rsa", p[1], 3))
+			return wrong(s, p, "only the conversions !r, !s and !a are known");
+		piece->conversion = p[1];
+		p += 2;
+		if (p == s->end || (*p != ':' && *p != '}'))
+			return wrong(s, p, "only \":\" or \"}\" may follow a conversion");
+	}
+	if (*p == ':') {
+		const char *from = ++p;
+		while (p < s->end && *p != '}' && *p != '{')
+			p++;
+		if (p == s->end)
+			return wrong(s, from - 1, "a format specification without its \"}\"");
+		if (*p == '{')
+			return wrong(s, p, "a field within a format specification is not supported");
+		if (pyspec_parse(&piece->spec, from, (size_t)(p - from), &why))
+			return wrong(s, from, why);
+	}
+	s->p = p + 1;
+	return 0;
+}
+
 /* A field, s->p standing behind its "{". What stands in [] is the element's name,
  * whatever it holds, as in Python. */
 static int parse_field(struct parser *s)
@@ -96,8 +130,6 @@ static int parse_field(struct parser *s)
 		return wrong(s, from - 1, "a \"{\" without its \"}\" (a brace of the text is written twice)");
 	if (*p == '{')
 		return wrong(s, p, "a \"{\" in a field's name");
-	if (*p == ':' || *p == '!')
-		return wrong(s, p, "conversions and format specifications are not supported");
 	const char *name = from;
 	while (name < p && *name != '.' && *name != '[')
 		name++;
@@ -108,8 +140,8 @@ static int parse_field(struct parser *s)
 	if (parse_path(s, name, p))
 		return -1;
 	add_piece(s->t, from, (size_t)(p - from), s->t->nsteps - before);
-	s->p = p + 1;
-	return 0;
+	s->p = p;
+	return parse_form(s, &s->t->piece[s->t->npieces - 1]);
 }
 
 static int parse_all(struct parser *s)
@@ -163,10 +195,21 @@ void template_free(struct template *t)
 	if (!t)
 		return;
 	template_free(t->when_empty);
+	free(t->unless);
 	free(t->text);
 	free(t->piece);
 	free(t->step);
 	free(t);
+}
+
+int template_else(struct template *t, const char *field, const char *text, size_t n, struct err *e)
+{
+	if (t->unless)
+		return err_usage(e, "the template has a form for an empty \"%s\" already", t->unless);
+	if (template_parse(&t->when_empty, text, n, e))
+		return -1;
+	t->may_lack = true;
+	return (t->unless = strdup(field)) ? 0 : err_mem(e);
 }
 
 /* --- presets ---------------------------------------------------------------------------- */
@@ -198,11 +241,11 @@ int template_preset(struct template **out, const char *name, struct err *e)
 			continue;
 		if (template_parse(out, presets[i].text, strlen(presets[i].text), e))
 			return -1;
-		(*out)->unless = other ? "input" : NULL;
-		if (other && template_parse(&(*out)->when_empty, other, strlen(other), e)) {
+		if (other && template_else(*out, "input", other, strlen(other), e)) {
 			template_free(*out);
 			return -1;
 		}
+		(*out)->may_lack = false; /* the guide's record without an input is an error */
 		return 0;
 	}
 	return err_usage(e, "there is no preset \"%s\", but %s", name, TEMPLATE_PRESETS);
@@ -210,54 +253,93 @@ int template_preset(struct template **out, const char *name, struct err *e)
 
 /* --- rendering ----------------------------------------------------------------------------- */
 
-static const struct json *element(const struct json *v, const char *s, size_t n)
+/* What {"0": "text"}, a column of one row, stands for. Any other object is one. */
+static const struct json *cell(const struct json *v)
+{
+	if (!json_is(v, JSON_OBJECT) || v->n != 1 || v->child->keylen == 0)
+		return v;
+	for (size_t i = 0; i < v->child->keylen; i++)
+		if (v->child->key[i] < '0' || v->child->key[i] > '9')
+			return v;
+	return v->child;
+}
+
+/* The character number `at` of the text v, in *room. */
+static const struct json *character(const struct json *v, size_t at, struct json *room)
+{
+	for (size_t i = 0, len; i < v->n; i += len, at--) {
+		uint32_t cp;
+		len = (size_t)utf8_decode(v->s + i, v->n - i, &cp);
+		if (at == 0) {
+			*room = (struct json){.type = JSON_STRING, .s = v->s + i, .n = len};
+			return room;
+		}
+	}
+	return NULL;
+}
+
+static const struct json *element(const struct json *v, const char *s, size_t n, struct json *room)
 {
 	size_t at = 0;
-	if (v->type != JSON_ARRAY)
+	if (v->type != JSON_ARRAY && v->type != JSON_STRING)
 		return json_getn(v, s, n);
 	for (size_t i = 0; i < n; i++) {
 		if (s[i] < '0' || s[i] > '9' || at >= v->n)
 			return NULL;
 		at = at * 10 + (size_t)(s[i] - '0');
 	}
+	if (v->type == JSON_STRING)
+		return character(v, at, room);
 	const struct json *c = v->child;
 	while (c && at--)
 		c = c->next;
 	return c;
 }
 
-static const struct json *find(const struct template *t, const struct piece *p, const struct json *v)
+/* The value at the path, or NULL; room holds it where it is a part of a text. */
+static const struct json *find(const struct template *t, const struct piece *p, const struct json *v, struct json *room)
 {
 	for (size_t i = 0; i < p->nsteps && v; i++) {
 		const struct step *s = &t->step[p->step + i];
-		v = s->kind == ELEMENT ? element(v, s->s, s->n) : json_getn(v, s->s, s->n);
+		v = s->kind == ELEMENT ? element(v, s->s, s->n, room) : json_getn(v, s->s, s->n);
 	}
 	return v;
 }
 
+static int put_formatted(const struct piece *p, const struct json *v, struct buf *out, const char **why)
+{
+	struct buf text = {0};
+	if (!p->conversion)
+		return pyspec_value(out, &p->spec, v, why);
+	*why = NULL;
+	int rc = p->conversion == 's' ? pyrepr_str(&text, v) : pyrepr_repr(&text, v, p->conversion == 'a');
+	if (rc == 0)
+		rc = p->spec.any ? pyspec_text(out, &p->spec, text.p, text.n, why) : buf_add(out, text.p, text.n);
+	buf_release(&text);
+	return rc;
+}
+
 static int put_field(const struct piece *p, const struct json *v, struct buf *out, struct err *e)
 {
-	static const char *const words[] = {[JSON_NULL] = "None", [JSON_FALSE] = "False", [JSON_TRUE] = "True"};
-	int name = p->n > 100 ? 100 : (int)p->n;
+	const char *why = NULL;
+	int name = p->n > 100 ? 100 : (int)p->n, rc;
 	if (!v)
 		return err_data(e, "field \"%.*s\" is missing", name, p->s);
-	v = column_value(v);
-	switch (v->type) {
-	case JSON_STRING: case JSON_NUMBER:
-		return buf_add(out, v->s, v->n) ? err_mem(e) : 0;
-	case JSON_ARRAY:
-		return json_write(out, v) ? err_mem(e) : 0;
-	case JSON_OBJECT:
-		return err_data(e, "field \"%.*s\" is an object of %zu members, no text", name, p->s, v->n);
-	default:
-		return buf_adds(out, words[v->type]) ? err_mem(e) : 0;
-	}
+	v = cell(v);
+	if (v->type == JSON_STRING && !p->conversion && !p->spec.any)
+		rc = buf_add(out, v->s, v->n);
+	else
+		rc = put_formatted(p, v, out, &why);
+	if (rc && why)
+		return err_data(e, "field \"%.*s\": %s", name, p->s, why);
+	return rc ? err_mem(e) : 0;
 }
 
 static int render(const struct template *t, const struct json *rec, struct buf *out, struct err *e)
 {
+	struct json room;
 	for (const struct piece *p = t->piece; p < t->piece + t->npieces; p++) {
-		int rc = p->nsteps ? put_field(p, find(t, p, rec), out, e) : buf_add(out, p->s, p->n) ? err_mem(e) : 0;
+		int rc = p->nsteps ? put_field(p, find(t, p, rec, &room), out, e) : buf_add(out, p->s, p->n) ? err_mem(e) : 0;
 		if (rc)
 			return -1;
 	}
@@ -273,6 +355,8 @@ static bool is_empty(const struct json *v)
 		return true;
 	case JSON_STRING: case JSON_ARRAY: case JSON_OBJECT:
 		return v->n == 0;
+	case JSON_NUMBER:
+		return pyrepr_double(v) == 0;
 	default:
 		return false;
 	}
@@ -285,9 +369,9 @@ int template_render(const struct template *t, const struct json *rec, struct buf
 		return err_data(e, "the record is no JSON object");
 	if (t->unless) {
 		const struct json *v = json_get(rec, t->unless);
-		if (!v)
+		if (!v && !t->may_lack)
 			return err_data(e, "field \"%s\" is missing", t->unless);
-		if (is_empty(v))
+		if (!v || is_empty(v))
 			t = t->when_empty;
 	}
 	int rc = render(t, rec, out, e);

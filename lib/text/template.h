@@ -7,13 +7,14 @@
  *	template_free(t);
  *
  * {name} is the field of that name, {a.b} and {a[b]} the member b of the object a,
- * {a[0]} the first element of the array a (or the member called 0 of an object);
- * {{ and }} are braces. Conversions (!r) and format specifications (:>10) are
- * refused; so are {} and other fields without a name.
+ * {a[0]} the first element of the array a or character of the text a (or the member
+ * called 0 of an object); {{ and }} are braces. The conversions !r !s !a and the
+ * format specifications of text/pyspec.h may follow. {} and other fields without a
+ * name are refused, and so is a field within a specification.
  *
- * A string is put in as it is, a number as it was written, true, false and null as
- * True, False and None, an array as JSON. An object with one member counts as that
- * member's value (text/column.h); any other object is an error. */
+ * Values print as Python prints what json.loads makes of them (text/pyrepr.h). An
+ * object whose one member is called by a number, {"0": "text"}, is a column of one
+ * row and counts as that member's value, as in text/column.h. */
 #ifndef TEXT_TEMPLATE_H
 #define TEXT_TEMPLATE_H
 
@@ -27,6 +28,10 @@ struct template;
 
 /* ERR_DATA with the column (in bytes, from 1) of what is wrong; text is copied. */
 int template_parse(struct template **t, const char *text, size_t n, struct err *e);
+
+/* Where `field` is missing or empty (null, false, 0, or nothing in it) t gives the template
+ * `text` instead of its own. ERR_USAGE if t has such a form already. */
+int template_else(struct template *t, const char *field, const char *text, size_t n, struct err *e);
 
 /* The guide's templates:
  *	qa             "### Question:\n{question}\n\n### Answer:\n{answer}"

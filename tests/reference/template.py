@@ -2,10 +2,12 @@
 
 Ran under Python 3.11.
 usage: template.py GOLDEN_DIR
-Writes template.jsonl: {"template": ..., "record": {...}, "want": TEXT or null}, null
-where Python raises. The classes below are the few rules of template.h that are
-not Python's: attributes and elements of an object are its members, an object of
-one member prints as that member, an array as JSON, numbers as they were written.
+Writes template.jsonl, templates of all forms over one record, and
+template_values.jsonl, {"json": RECORD AS JSON, "template": ..., "want": TEXT or
+null}: values of all kinds under conversions and format specifications. null where
+Python raises or template.h says that a form is refused. The classes below are the
+few rules of template.h that are not Python's: attributes and elements of an object
+are its members, and an object of one member with a number for a name is that member.
 """
 import json
 import random
@@ -15,9 +17,6 @@ OUT = sys.argv[1]
 
 
 class Text(str):
-    def __getitem__(self, key):
-        raise TypeError("a text has no elements")
-
     def __getattribute__(self, name):
         if name.startswith("__"):
             return super().__getattribute__(name)
@@ -36,10 +35,13 @@ class Object(dict):
         return super().__getitem__(str(key))
 
     def __format__(self, spec):
-        (value,) = dict.values(self)
-        if isinstance(value, Object):
-            raise TypeError("an object")
-        return format(value, spec)
+        return format(unwrap(cell(self)), spec)
+
+    def __str__(self):
+        return str(unwrap(cell(self)))
+
+    def __repr__(self):
+        return repr(unwrap(cell(self)))
 
 
 class Array(list):
@@ -54,7 +56,15 @@ class Array(list):
         return super().__getitem__(key)
 
     def __format__(self, spec):
-        return json.dumps(unwrap(self), ensure_ascii=False)
+        return format(unwrap(self), spec)
+
+    def __repr__(self):
+        return repr(unwrap(self))
+
+
+def cell(v):
+    keys = list(dict.keys(v))
+    return v[keys[0]] if len(keys) == 1 and keys[0].isascii() and keys[0].isdigit() else v
 
 
 def wrap(v):
@@ -70,13 +80,13 @@ def unwrap(v):
         return {k: unwrap(x) for k, x in dict.items(v)}
     if isinstance(v, Array):
         return [unwrap(x) for x in v]
-    return str(v) if isinstance(v, Text) else v
+    return str.__str__(v) if isinstance(v, Text) else v
 
 
 def render(template, record):
     try:
         return template.format(**wrap(record))
-    except (ValueError, KeyError, IndexError, AttributeError, TypeError):
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError):
         return None
 
 
@@ -104,3 +114,46 @@ with open(f"{OUT}/template.jsonl", "w", encoding="utf-8") as f:
             continue
         seen.add(template)
         f.write(json.dumps({"template": template, "want": render(template, RECORD)}, ensure_ascii=False) + "\n")
+
+NUMBERS = ["0", "-0", "1", "-1", "7", "42", "-999", "1000", "1234567", "123456789012345678901234567890", "-9007199254740993", "1" + "0" * 400,
+           "0.0", "-0.0", "1.0", "1.50", "-2.50", "0.1", "1e5", "1E+5", "1e16", "1e15", "123456789012345680.0", "1e22", "1e-4", "1e-5", "0.00012345",
+           "5e-324", "1.7976931348623157e308", "1E400", "-1E400", "1e-400", "2.2250738585072014e-308", "3.14159265358979", "0.30000000000000004",
+           "5.684341886080802e-14", "9007199254740993.0", "100.0", "99999.95", "0.5", "1.5", "2.5", "1e23", "123456.789", "4.35", "0.045", "9.995",
+           "1.1e-310", "12345678.0", "999999.5", "1e6"] + [repr(2.0 ** k) for k in range(-1074, 1024, 37)]
+TEXTS = ["", "a", "text", "h\u00e9llo w\u00f6rld", "it's", 'say "hi"', "both ' and \"", "back\\slash", "tab\tnew\nret\r", "\u0000\u0001\u001f\u007f\u0080\u00a0\u00ad",
+         "\u200b\u200d\u2028\u3000\ufeff\ufffd\ue000", "\U0001f600\U0001f469\u200d\U0001f680", "\U000e0001\U0010ffff\U0010fffe\ud7ff\ufffe", "\u0378\u0301e\u0301", "\u65e5\u672c\u8a9e",
+         "\U0001fae8\U0001f774", "'", '"', "{}", "12"]
+OTHERS = ["true", "false", "null", "[]", "{}", "[1, 2.50, \"x'y\", null, true, [], {}]", '{"a": {"b": [1e5, "\\u00e9\\n"]}, "c": false}',
+          '{"k": 1, "j": 2, "k": 3, "k": 4.0}', '{"": 1}', '{"0": "cell"}', '{"12": 1.50}', '{"x": "one"}', '{"0": {"0": "deep"}}', '{"0": 1, "1": 2}',
+          '{"it\'s": "\\"", "\\u0000": "\\ud83d\\ude00"}', "[[[[1]]]]", '{"0": [1, {"0": 2}]}']
+CONVERSIONS = ["", "!r", "!s", "!a"]
+SPECS = ["", ">10", "<10", "^11", "=12", "*^9", "\u00e9>8", "08", "<08", "x=8", "0=9", ".2", ".0", ".3s", "s", "5s", ">6.2", "d", "5d", "+d", " d", "-d", "010d", ",", "_", "012,", "011,d",
+         "015,.2f", "f", ".2f", "+.1f", " .0f", "#.0f", "e", ".3e", "E", "g", ".3g", "G", "#g", ".10g", "%", ".1%", "+08.2f", ".17", ".1", ".5", ",.3f", "_d", "012_d",
+         ",e", ",g", ",%", "F", "016,", "1", "001", "<,", "^+12,.1f", "{>5", ".20f", "#d", "#.3e", "#.0e", "#.0%", "+", " ", ",.4", "09,.4", "013,f"]
+WRONG = [">", "5.", "x", "b", "c", "n", "o", "X", "z", "z.1f", "#", "ss", "5 ", "..2", ",,", ",_", ",s", "d5", "{n}", "{}", "q", "10x", "=s", "+s", "#s", "99999999999999999999", "[x", "!r"]
+OURS = {"x", "b", "c", "n", "o", "X", "z", "z.1f", "#", "{n}", "{}", "10x", ">", "[x"}  # refused here, or said otherwise
+random.seed(8)
+
+
+def texts(record, template, spec):
+    value = json.loads(record)
+    want = None if spec in OURS and spec not in (">",) else render(template, value)
+    return json.dumps({"json": record, "template": template, "want": want}, ensure_ascii=True) + "\n"
+
+
+with open(f"{OUT}/template_values.jsonl", "w", encoding="utf-8") as f:
+    seen = set()
+    values = NUMBERS + [json.dumps(t) for t in TEXTS] + OTHERS
+    for i, v in enumerate(values):
+        record = '{"v": ' + v + ', "n": 5}'
+        picked = [("", ""), ("!r", ""), ("!a", "")]
+        picked += [(random.choice(CONVERSIONS) if random.random() < 0.25 else "", s) for s in random.sample(SPECS, 14)]
+        picked += [("", s) for s in random.sample(WRONG, 1)]
+        for conversion, spec in picked:
+            template = "{v" + conversion + (":" + spec if spec else "") + "}"
+            if (v, template) not in seen:
+                seen.add((v, template))
+                f.write(texts(record, template, spec))
+    for template in ["{v[0]}", "{v[1]}", "{v[9]}", "{v[x]}", "{v.x}", "{v[-1]}", "{v!}", "{v!x}", "{v!r", "{v!rr}", "{v!r:", "{v!r }", "{v:", "{v:>5", "{v!r}{n:>3}", "{w!r}", "{w:>3}"]:
+        for v in ["\"h\\u00e9\\ud83d\\ude00x\"", "[1, 2]", "7", "{\"0\": \"cell\", \"1\": 1}"]:
+            f.write(texts('{"v": ' + v + ', "n": 5}', template, ""))
