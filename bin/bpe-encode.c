@@ -20,7 +20,7 @@ static int64_t threads = 1;
 
 static const struct opt opts[] = {
 	{'T', "tokenizer", OPT_STR, &tokenizer, "FILE", "the tokenizer.json (default $NX_TOKENIZER, else $NX_MODEL/tokenizer.json)", 0, 0, NULL},
-	{'f', "field", OPT_STR, &field, "NAME", "the field to encode (default text; in records without one question+answer or input+output)", 0, 0, NULL},
+	{'f', "field", OPT_STR, &field, "NAME", "the field to encode (default text; in records without one question+answer, input+output or prompt+completion)", 0, 0, NULL},
 	{'t', "text", OPT_FLAG, &lines, NULL, "input is plain text, each line a record", 0, 0, NULL},
 	{0, "replace-invalid", OPT_FLAG, &replace_invalid, NULL, "with --text: U+FFFD for what is not valid UTF-8", 0, 0, NULL},
 	{0, "add-special-tokens", OPT_FLAG, &add_special, NULL, "put the special tokens around each record that the tokenizer's template names", 0, 0, NULL},
@@ -95,15 +95,15 @@ static int choose_text(struct worker *w, struct json *rec, struct column *c, str
 	return name ? column_field(rec, name, &c->text, &c->n, e) : column_text(&w->arena, rec, c, e);
 }
 
-/* The prompt is the field that was named. */
-static int named_prompt(const struct json *rec, struct column *c, struct err *e)
+/* The prompt is the field of this name. */
+static int named_prompt(const struct json *rec, const char *name, struct column *c, struct err *e)
 {
 	const char *s;
 	size_t n;
-	if (column_field(rec, prompt_field, &s, &n, e))
+	if (column_field(rec, name, &s, &n, e))
 		return -1;
 	if (n > c->n || memcmp(s, c->text, n) != 0)
-		return err_data(e, "the text does not begin with field \"%s\"", prompt_field);
+		return err_data(e, "the text does not begin with field \"%s\"", name);
 	c->prompt = n;
 	return 0;
 }
@@ -134,7 +134,9 @@ static int prompt_before(const struct json *rec, struct column *c, struct err *e
 			c->prompt--;
 		return 0;
 	}
-	return err_data(e, "no prompt to mask: no field \"question\" and \"answer\", or \"input\" and \"output\"");
+	if (json_get(rec, "prompt") && json_get(rec, "completion"))
+		return named_prompt(rec, "prompt", c, e);
+	return err_data(e, "no prompt to mask: no field \"question\" and \"answer\", \"input\" and \"output\", or \"prompt\" and \"completion\"");
 }
 
 /* --- one record ------------------------------------------------------------------------ */
@@ -226,7 +228,7 @@ static int json_line(struct worker *w, struct batch *b, const char *s, size_t n,
 	struct column c;
 	if (json_parse(&w->arena, s, n, &rec, e) || choose_text(w, rec, &c, e))
 		return -1;
-	if (mask_prompt && (prompt_field ? named_prompt(rec, &c, e) : prompt_before(rec, &c, e)))
+	if (mask_prompt && (prompt_field ? named_prompt(rec, prompt_field, &c, e) : prompt_before(rec, &c, e)))
 		return -1;
 	return encode(w, b, rec, &c, e);
 }

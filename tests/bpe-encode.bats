@@ -25,6 +25,27 @@ ids() {
 	sed 's/.*"input_ids": \[\([^]]*\)\].*/\1/' "$1" | tr -d ,
 }
 
+@test "prompt and completion are a text, and the prompt is masked" {
+	printf '%s\n' '{"completion": " A tool.", "prompt": "What is it?\n"}' '{"prompt": "", "completion": "a"}' >pairs
+	printf '%s\n' '{"text": "What is it?\n A tool."}' '{"text": "a"}' >joined
+	enc pairs >got
+	enc joined >want
+	[ "$(ids got)" = "$(ids want)" ]
+	enc --mask-prompt pairs >got
+	enc --mask-prompt --prompt-field prompt pairs >again
+	same again got
+	printf '%s\n' '{"text": "What is it?\n"}' '{"text": ""}' >prompts
+	enc prompts >alone
+	# all the prompt's tokens are masked, and none of the completion's
+	[ "$(field labels got | head -n 1 | grep -o -- -100 | wc -l)" = "$(ids alone | head -n 1 | wc -w)" ]
+	[ "$(field labels got | sed -n 2p)" = "$(field input_ids got | sed -n 2p)" ]
+	"$BIN/jsonl-template" --prompt 'Q: {question}' --completion '{answer}' -n 2 rows.jsonl | enc --mask-prompt >got
+	printf '{"text": "%s"}\n' 'Q: What is it? A tool.' 'Q:  Yes.' | enc >want
+	[ "$(ids got)" = "$(ids want)" ]
+	fails 1 "$BIN/bpe-encode" -T "$SMALL" --mask-prompt <<<'{"text": "a b", "prompt": "b", "completion": "a"}'
+	says 'stdin:1: the text does not begin with field "prompt"' err
+}
+
 @test "the guide's ids with the Pythia tokenizer" {
 	need_shared
 	printf '%s\n' 'Hi, how are you?' "I'm good" Yes >texts
@@ -292,7 +313,7 @@ masked() {
 @test "bad records name file and line, or are skipped" {
 	printf '%s\n' '{"x": 1}' '{"text": 3}' 'no json' '{"text": "good"}' >>rows.jsonl
 	fails 1 "$BIN/bpe-encode" -T "$SMALL" rows.jsonl
-	echo 'bpe-encode: rows.jsonl:4: no field "question" and "answer", "input" and "output", or "text"' >want
+	echo 'bpe-encode: rows.jsonl:4: no field "question" and "answer", "input" and "output", "text", or "prompt" and "completion"' >want
 	same want err
 	[ "$(wc -l <out)" = 3 ]
 	fails 1 "$BIN/bpe-encode" -T "$SMALL" -o file rows.jsonl

@@ -57,7 +57,9 @@ int column_text(struct arena *a, const struct json *rec, struct column *c, struc
 	for (size_t i = 0; i < sizeof pair / sizeof *pair; i++)
 		if (json_get(rec, pair[i][0]) && json_get(rec, pair[i][1]))
 			return join(a, rec, pair[i][0], pair[i][1], c, e);
+	if (!json_get(rec, "text") && json_get(rec, "prompt") && json_get(rec, "completion"))
+		return join(a, rec, "prompt", "completion", c, e);
 	if (json_is(rec, JSON_OBJECT) && !json_get(rec, "text"))
-		return err_data(e, "no field \"question\" and \"answer\", \"input\" and \"output\", or \"text\"");
+		return err_data(e, "no field \"question\" and \"answer\", \"input\" and \"output\", \"text\", or \"prompt\" and \"completion\"");
 	return column_field(rec, "text", &c->text, &c->n, e);
 }

@@ -6,8 +6,9 @@
  *	use(c.text, c.n);            the first c.prompt bytes of it are the prompt
  *
  * The rule: question + answer if the record has both; else input + output; else
- * text. The two are joined with nothing between. The prompt is the question or
- * the input; a lone text has none (prompt 0).
+ * text; and, which the guide has not, else prompt + completion. The two are joined
+ * with nothing between. The prompt is the first of them; a lone text has none
+ * (prompt 0).
  *
  * A field that is an object with one member, {"0": "..."}, counts as that
  * member's value: pandas and datasets write a column of one row so. One with more

@@ -38,10 +38,14 @@ int main(void)
 	gives("{\"answer\": \"So.\", \"question\": \"Why?\", \"text\": \"x\", \"input\": \"i\", \"output\": \"o\"}", "Why?So.", 4);
 	gives("{\"input\": \"i\", \"output\": \"oo\", \"text\": \"x\"}", "ioo", 1);
 	gives("{\"question\": \"q\", \"text\": \"x\"}", "x", 0);
+	gives("{\"completion\": \"c\", \"prompt\": \"pp\"}", "ppc", 2);
+	gives("{\"prompt\": \"p\", \"completion\": \"c\", \"text\": \"x\"}", "x", 0);
+	gives("{\"prompt\": \"p\", \"completion\": \"c\", \"input\": \"i\", \"output\": \"o\"}", "io", 1);
+	refuses("{\"prompt\": \"p\", \"completion\": 1}", "field \"completion\" is a number, no text");
 	gives("{\"question\": \"\", \"answer\": \"\"}", "", 0);
 	gives("{\"question\": {\"0\": \"q\"}, \"answer\": {\"0\": \"a\"}}", "qa", 1);
 	gives("{\"text\": {\"17\": \"x\"}, \"n\": 1}", "x", 0);
-	refuses("{\"question\": \"q\"}", "no field \"question\" and \"answer\", \"input\" and \"output\", or \"text\"");
+	refuses("{\"question\": \"q\"}", "no field \"question\" and \"answer\", \"input\" and \"output\", \"text\", or \"prompt\" and \"completion\"");
 	refuses("[1]", "the record is an array, no JSON object");
 	refuses("{\"question\": null, \"answer\": \"a\"}", "field \"question\" is null, no text");
 	refuses("{\"question\": \"q\", \"answer\": 3}", "field \"answer\" is a number, no text");
