@@ -1,5 +1,6 @@
-/* jsonl-template - adds a field made from a record's other fields: the text to
- * be tokenized, from a template, a preset, or the column rule. */
+/* jsonl-template - adds fields made from a record's other fields: the text to be
+ * tokenized, from a template, a preset, or the column rule; prompt and completion;
+ * any others. Takes fields away. */
 #include "base/die.h"
 #include "base/skip.h"
 #include "base/utf8.h"
@@ -8,9 +9,11 @@
 #include "text/column.h"
 #include "text/template.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-static const char *text, *file, *preset, *key = "text", *output;
+static const char *text, *file, *preset, *key, *when, *other, *prompt, *completion, *output;
+static struct opt_list sets, drops, onlys;
 static int64_t head = -1;
 static bool columns, raw, skip_bad, quiet;
 
@@ -19,6 +22,13 @@ static const struct opt opts[] = {
 	{'f', "template-file", OPT_STR, &file, "FILE", "read the template from FILE", 0, 0, NULL},
 	{'p', "preset", OPT_STR, &preset, TEMPLATE_PRESETS, "a template of this name; with none of the three the column rule: question+answer, input+output or text", 0, 0, NULL},
 	{'k', "key", OPT_STR, &key, "NAME", "the field to write (default text)", 0, 0, NULL},
+	{0, "if", OPT_STR, &when, "FIELD", "where FIELD is missing or empty, take the template of --else", 0, 0, NULL},
+	{0, "else", OPT_STR, &other, "TEXT", "the template for such records, instead of that of -t, -f, -p or --prompt", 0, 0, NULL},
+	{0, "prompt", OPT_STR, &prompt, "TEXT", "make the field prompt by this template", 0, 0, NULL},
+	{0, "completion", OPT_STR, &completion, "TEXT", "make the field completion by this template", 0, 0, NULL},
+	{0, "set", OPT_LIST, &sets, "NAME=TEXT", "make the field NAME by the template TEXT; may be given again", 0, 0, NULL},
+	{0, "drop", OPT_LIST, &drops, "NAME,...", "leave these fields out; may be given again", 0, 0, NULL},
+	{0, "only", OPT_LIST, &onlys, "NAME,...", "leave all other fields out; may be given again", 0, 0, NULL},
 	{'r', "raw", OPT_FLAG, &raw, NULL, "write the text alone, with a newline, instead of the record", 0, 0, NULL},
 	{'n', "head", OPT_I64, &head, "N", "stop after N records without reading the rest", 0, 9e18, NULL},
 	{0, "columns", OPT_FLAG, &columns, NULL, "records hold whole columns, {\"question\": {\"0\": ..., \"1\": ...}, ...}: make rows of them", 0, 0, NULL},
@@ -28,13 +38,24 @@ static const struct opt opts[] = {
 	{0}
 };
 static const struct opt_prog prog = {"jsonl-template", "[-t TEXT | -f FILE | -p NAME] [options] [FILE ...]",
-                                     "add a field made from a record's other fields", opts};
+                                     "add fields made from a record's other fields", opts};
+
+enum { FIELDS = OPT_LIST_MAX + 3 };
+
+/* A field to be made. */
+struct made {
+	char *name;
+	struct template *t; /* NULL: the column rule */
+	size_t from, n;     /* of the present record, in job.text; c for the column rule */
+	struct column c;
+};
 
 struct job {
 	struct jsonl in;
 	struct out *out;
-	struct template *template; /* NULL: the column rule */
-	struct arena row;          /* a row made from columns */
+	struct made made[FIELDS];
+	size_t nmade;
+	struct arena row; /* a row made from columns */
 	struct buf text, line;
 	uint64_t written;
 	struct skip skip;
@@ -64,14 +85,11 @@ static void read_template(struct template **t, const char *path)
 	buf_release(&b);
 }
 
+/* The template of the main field; NULL: the column rule. */
 static struct template *choose_template(void)
 {
 	struct template *t = NULL;
 	struct err e;
-	if (!!text + !!file + !!preset > 1)
-		die_usage("only one of -t, -f and -p");
-	if (utf8_valid(key, strlen(key)) != strlen(key) || (text && utf8_valid(text, strlen(text)) != strlen(text)))
-		die_usage("an argument is not valid UTF-8");
 	if (text && template_parse(&t, text, strlen(text), &e))
 		die_usage("%s", e.msg);
 	if (preset && template_preset(&t, preset, &e))
@@ -81,31 +99,171 @@ static struct template *choose_template(void)
 	return t;
 }
 
+static void add_field(struct job *j, const char *name, size_t n, struct template *t)
+{
+	char *copy = strndup(name, n);
+	if (!copy)
+		die_mem();
+	for (size_t i = 0; i < j->nmade; i++)
+		if (strcmp(j->made[i].name, copy) == 0)
+			die_usage("the field \"%s\" is made twice", copy);
+	j->made[j->nmade++] = (struct made){.name = copy, .t = t};
+}
+
+/* The option's text is the template. */
+static void add_template(struct job *j, const char *option, const char *name, size_t n, const char *from)
+{
+	struct template *t;
+	struct err e;
+	if (template_parse(&t, from, strlen(from), &e))
+		die_usage("%s: %s", option, e.msg);
+	add_field(j, name, n, t);
+}
+
+static void add_else(struct job *j)
+{
+	struct err e;
+	if (!when != !other)
+		die_usage("--if and --else belong together");
+	if (!when)
+		return;
+	if (!text && !file && !preset && (!prompt || key))
+		die_usage("--if and --else need a template: -t, -f, -p or --prompt");
+	if (template_else(j->made[0].t, when, other, strlen(other), &e))
+		die_usage("%s%s", e.kind == ERR_USAGE ? "" : "--else: ", e.msg);
+}
+
+static void check_options(void)
+{
+	const char *args[] = {text, key, when, other, prompt, completion};
+	bool valid = true;
+	for (size_t i = 0; i < sizeof args / sizeof *args; i++)
+		valid &= !args[i] || utf8_valid(args[i], strlen(args[i])) == strlen(args[i]);
+	const struct opt_list *lists[] = {&sets, &drops, &onlys};
+	for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+		for (int i = 0; i < lists[l]->n; i++)
+			valid &= utf8_valid(lists[l]->v[i], strlen(lists[l]->v[i])) == strlen(lists[l]->v[i]);
+	if (!valid)
+		die_usage("an argument is not valid UTF-8");
+	if (!!text + !!file + !!preset > 1)
+		die_usage("only one of -t, -f and -p");
+	if (raw && (prompt || completion || sets.n || drops.n || onlys.n))
+		die_usage("--raw writes one text: no --prompt, --completion, --set, --drop or --only");
+}
+
+/* The text is made unless other fields are asked for and it is not. */
+static void choose_fields(struct job *j)
+{
+	bool main_text = text || file || preset || key || !(prompt || completion || sets.n || drops.n || onlys.n);
+	check_options();
+	if (main_text)
+		add_field(j, key ? key : "text", strlen(key ? key : "text"), choose_template());
+	if (prompt)
+		add_template(j, "--prompt", "prompt", strlen("prompt"), prompt);
+	if (completion)
+		add_template(j, "--completion", "completion", strlen("completion"), completion);
+	add_else(j);
+	for (int i = 0; i < sets.n; i++) {
+		const char *is = strchr(sets.v[i], '=');
+		if (!is)
+			die_usage("--set %s: no \"=\" between name and template", sets.v[i]);
+		add_template(j, "--set", sets.v[i], (size_t)(is - sets.v[i]), is + 1);
+	}
+}
+
 static bool enough(const struct job *j)
 {
 	return head >= 0 && j->written >= (uint64_t)head;
 }
 
-/* The record with the text as its field, as a line. */
-static int set_field(struct job *j, struct json *rec, const struct column *c, struct arena *a, struct err *e)
+/* The texts of all fields, each from the record as it was read. */
+static int render(struct job *j, struct json *rec, struct arena *a, struct err *e)
 {
-	struct json *v = json_string(a, c->text, c->n);
-	return !v || json_set(a, rec, key, v) || json_write(&j->line, rec) ? err_mem(e) : 0;
+	buf_reset(&j->text);
+	for (struct made *m = j->made; m < j->made + j->nmade; m++) {
+		m->from = j->text.n;
+		if (m->t ? template_render(m->t, rec, &j->text, e) : column_text(a, rec, &m->c, e))
+			return -1;
+		m->n = j->text.n - m->from;
+	}
+	for (struct made *m = j->made; m < j->made + j->nmade; m++)
+		if (m->t)
+			m->c = (struct column){.text = j->text.p + m->from, .n = m->n};
+	return 0;
 }
 
-/* Renders the record's text, sets the field, writes the record; with --raw, writes the text. */
+/* One of the names in the lists, which are separated by commas. */
+static bool is_listed(const struct opt_list *l, const char *name, size_t n)
+{
+	for (int i = 0; i < l->n; i++)
+		for (const char *p = l->v[i];; p++) {
+			size_t len = strcspn(p, ",");
+			if (len == n && memcmp(p, name, n) == 0)
+				return true;
+			p += len;
+			if (!*p)
+				break;
+		}
+	return false;
+}
+
+static bool is_made(const struct job *j, const char *name, size_t n)
+{
+	for (size_t i = 0; i < j->nmade; i++)
+		if (strlen(j->made[i].name) == n && memcmp(j->made[i].name, name, n) == 0)
+			return true;
+	return false;
+}
+
+/* What the column rule would take before prompt and completion. */
+static bool is_raw_material(const char *name, size_t n)
+{
+	static const char *const names[] = {"question", "answer", "input", "output", "text"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strlen(names[i]) == n && memcmp(names[i], name, n) == 0)
+			return true;
+	return false;
+}
+
+static bool is_kept(const struct job *j, const struct json *v)
+{
+	if (onlys.n && !is_listed(&onlys, v->key, v->keylen))
+		return false;
+	if (is_listed(&drops, v->key, v->keylen))
+		return false;
+	return !prompt || !completion || onlys.n || is_made(j, v->key, v->keylen) || !is_raw_material(v->key, v->keylen);
+}
+
+static int set_fields(struct job *j, struct json *rec, struct arena *a, struct err *e)
+{
+	for (struct made *m = j->made; m < j->made + j->nmade; m++) {
+		struct json *v = json_string(a, m->c.text, m->c.n);
+		if (!v || json_set(a, rec, m->name, v))
+			return err_mem(e);
+	}
+	if (!drops.n && !onlys.n && !(prompt && completion))
+		return 0;
+	for (struct json **link = &rec->child; *link;) {
+		if (is_kept(j, *link)) {
+			link = &(*link)->next;
+			continue;
+		}
+		*link = (*link)->next;
+		rec->n--;
+	}
+	return 0;
+}
+
+/* Makes the fields, writes the record; with --raw, writes the text. */
 static int put_record(struct job *j, struct json *rec, struct arena *a, struct err *e)
 {
-	struct column c;
-	buf_reset(&j->text);
-	if (j->template ? template_render(j->template, rec, &j->text, e) : column_text(a, rec, &c, e))
-		return -1;
-	if (j->template)
-		c = (struct column){.text = j->text.p, .n = j->text.n};
+	const struct column *c = &j->made[0].c;
+	if (!json_is(rec, JSON_OBJECT))
+		return err_data(e, "the record is no JSON object");
 	buf_reset(&j->line);
-	if (raw ? buf_add(&j->line, c.text, c.n) && err_mem(e) : set_field(j, rec, &c, a, e))
+	if (render(j, rec, a, e) || (!raw && set_fields(j, rec, a, e)))
 		return -1;
-	if (buf_addc(&j->line, '\n'))
+	if ((raw ? buf_add(&j->line, c->text, c->n) : json_write(&j->line, rec)) || buf_addc(&j->line, '\n'))
 		return err_mem(e);
 	j->written++;
 	return out_write(j->out, j->line.p, j->line.n, e);
@@ -215,7 +373,7 @@ int main(int argc, char **argv)
 	struct err e;
 	die_opts(&prog, &argc, &argv);
 	j.skip.on = skip_bad;
-	j.template = choose_template();
+	choose_fields(&j);
 	if (jsonl_open(&j.in, argc, argv, &e) || out_open(&j.out, output, OUT_PLAIN, &e))
 		die_err(&e);
 	if (run(&j, &e)) {
@@ -226,7 +384,10 @@ int main(int argc, char **argv)
 		die_err(&e);
 	if (!quiet)
 		die_skipped(&j.skip, "record");
-	template_free(j.template);
+	for (size_t i = 0; i < j.nmade; i++) {
+		template_free(j.made[i].t);
+		free(j.made[i].name);
+	}
 	jsonl_close(&j.in);
 	arena_release(&j.row);
 	buf_release(&j.text);

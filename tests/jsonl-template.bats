@@ -29,8 +29,9 @@ each() {
 	printf '\357\273\277Q\r\n' >t
 	"$BIN/jsonl-template" -f t -n 1 data.jsonl >got
 	says '"text": "Q"' got
+	# a field passes through as it was written, a template prints it as Python does
 	"$BIN/jsonl-template" -t '{n}' -n 1 data.jsonl >got
-	says '"text": "1.50"' got
+	says '"n": 1.50, "text": "1.5"' got
 }
 
 @test "the presets are the guide's" {
@@ -52,6 +53,77 @@ each() {
 	echo '{"text": "old", "z": 1}' | "$BIN/jsonl-template" -t 'new {text}' >got
 	echo '{"text": "new old", "z": 1}' >want
 	same want got
+}
+
+@test "values are printed as Python prints them, and formatted" {
+	echo '{"i": 1234567, "x": 2.5, "b": true, "z": null, "s": "h\u00e9", "l": [1.0, "a'"'"'b", {"k": false}]}' >rec
+	"$BIN/jsonl-template" -r -t '{i:,}|{x:08.3f}|{b}{z}|{s:>4}|{s!r:*^8}|{s!a}|{l}|{l[1][2]}|{x:.0%}' rec >got
+	cat >want <<-'EOF'
+		1,234,567|0002.500|TrueNone|  hé|**'hé'**|'h\xe9'|[1.0, "a'b", {'k': False}]|b|250%
+	EOF
+	same want got
+	fails 1 "$BIN/jsonl-template" -t '{s:d}' rec
+	says 'jsonl-template: rec:1: field "s": a text has no format type but s' err
+}
+
+@test "a second template where a field is missing or empty" {
+	printf '%s\n' '{"q": "a", "c": "b"}' '{"q": "a", "c": ""}' '{"q": "a"}' '{"q": "a", "c": null}' '{"q": "a", "c": {"0": ""}}' '{"q": "a", "c": 0.0}' >in
+	"$BIN/jsonl-template" -r -t '{q}+{c}' --if c --else '{q}' in >got
+	printf '%s\n' a+b a a a a a >want
+	same want got
+	"$BIN/jsonl-template" -p qa-prompt --if question --else 'none' -r <<<'{"question": ""}' >got
+	echo none >want
+	same want got
+	"$BIN/jsonl-template" --prompt '{q}+{c}' --if c --else '{q}' --completion '.' in | sed -n 3p >got
+	echo '{"q": "a", "prompt": "a", "completion": "."}' >want
+	same want got
+	fails 2 "$BIN/jsonl-template" --if c in
+	fails 2 "$BIN/jsonl-template" --if c --else x in
+	says 'need a template' err
+	fails 2 "$BIN/jsonl-template" -p alpaca --if c --else x in
+	says 'the template has a form for an empty "input" already' err
+	fails 2 "$BIN/jsonl-template" -t x --if c --else '{' in
+	says 'else: column 1 of the template' err
+}
+
+@test "prompt and completion take the place of what they are made of" {
+	"$BIN/jsonl-template" --prompt 'Q: {question}' --completion ' {answer}' data.jsonl >got
+	cat >want <<-'EOF'
+		{"n": 1.50, "prompt": "Q: What?", "completion": " That."}
+		{"ok": true, "prompt": "Q: Where?", "completion": " Here."}
+	EOF
+	same want got
+	"$BIN/jsonl-template" -n 1 --prompt 'Q: {question}' --completion ' {answer}' --only question,prompt data.jsonl >got
+	echo '{"question": "What?", "prompt": "Q: What?"}' >want
+	same want got
+	"$BIN/jsonl-template" -n 1 -p qa-prompt -k prompt --completion '{answer}' data.jsonl >got
+	says '"answer": "That.", "n": 1.50, "prompt": "### Question:\nWhat?\n\n### Answer:", "completion": "That."}' got
+	fails 2 "$BIN/jsonl-template" -p qa-prompt -k prompt --prompt x data.jsonl
+	says 'the field "prompt" is made twice' err
+}
+
+@test "fields are set, dropped and chosen" {
+	# each template sees the record as it was read
+	"$BIN/jsonl-template" -n 1 --set 'question={answer}' --set 'answer={question}' --set 'a=b={{}}=' data.jsonl >got
+	echo '{"question": "That.", "answer": "What?", "n": 1.50, "a": "b={}="}' >want
+	same want got
+	"$BIN/jsonl-template" -n 1 -t '{answer}' --drop question,nothing --drop n data.jsonl >got
+	echo '{"answer": "That.", "text": "That."}' >want
+	same want got
+	"$BIN/jsonl-template" -n 1 --only n,answer data.jsonl >got
+	echo '{"answer": "That.", "n": 1.50}' >want
+	same want got
+	"$BIN/jsonl-template" -n 1 -k text --only text --only answer --drop answer data.jsonl >got
+	echo '{"text": "What?That."}' >want
+	same want got
+	echo '{"a": {"0": "x", "1": "y"}, "b": {"0": 1, "1": 2}}' | "$BIN/jsonl-template" --columns --set 'c={a}{b}' --drop a >got
+	printf '{"b": %s, "c": "%s"}\n' 1 x1 2 y2 >want
+	same want got
+	fails 2 "$BIN/jsonl-template" --set x data.jsonl
+	says 'no "=" between name and template' err
+	fails 2 "$BIN/jsonl-template" --raw --drop x data.jsonl
+	fails 1 "$BIN/jsonl-template" --drop x <<<'[1]'
+	says 'stdin:1: the record is no JSON object' err
 }
 
 @test "a missing field names file and line, and what came before is written" {
@@ -122,8 +194,12 @@ each() {
 @test "templates that are wrong are told with their column" {
 	fails 2 "$BIN/jsonl-template" -t '{a' data.jsonl
 	says 'column 1 of the template: a "{" without its "}"' err
-	fails 2 "$BIN/jsonl-template" -t 'x{a:>3}' data.jsonl
-	says 'column 4 of the template: conversions and format specifications are not supported' err
+	fails 2 "$BIN/jsonl-template" -t 'x{a:x}' data.jsonl
+	says 'column 5 of the template: of the format types only s, d, e, E, f, F, g, G and % are supported' err
+	fails 2 "$BIN/jsonl-template" -t 'x{a!x}' data.jsonl
+	says 'column 4 of the template: only the conversions !r, !s and !a are known' err
+	fails 2 "$BIN/jsonl-template" --set 'a={' data.jsonl
+	says 'jsonl-template: --set: column 1 of the template: a "{" without its "}"' err
 	echo '}' >t
 	fails 1 "$BIN/jsonl-template" -f t data.jsonl
 	says 'jsonl-template: t: column 1 of the template' err
