@@ -1,5 +1,6 @@
 /* bpe-train - learns a byte-level BPE tokenizer.json from text or JSON lines. */
 #include "base/die.h"
+#include "base/pool.h"
 #include "base/progress.h"
 #include "base/skip.h"
 #include "io/in.h"
@@ -12,18 +13,29 @@
 
 enum { BYTES = 256, CHUNK = 64 * 1024 };
 
-static int64_t vocab = 8000, min_frequency = 2;
+enum { ALPHABET_BYTES, ALPHABET_NONE };
+
+static int64_t vocab = 8000, min_frequency, limit_alphabet, max_token_length, threads;
 static struct opt_list special;
 static const char *field, *output;
-static bool jsonl, skip_bad, quiet;
+static int alphabet, pretok;
+static bool no_special, prefix_space, no_nfc, jsonl, skip_bad, quiet;
 
 static const struct opt opts[] = {
 	{'V', "vocab-size", OPT_I64, &vocab, "N", "learn until there are N tokens (default 8000)", 1, 1e9, NULL},
-	{'m', "min-frequency", OPT_I64, &min_frequency, "N", "join no pair that occurs less than N times (default 2)", 0, 9e18, NULL},
+	{'m', "min-frequency", OPT_I64, &min_frequency, "N", "join no pair that occurs less than N times (default 0, as 1)", 0, 9e18, NULL},
 	{'s', "special", OPT_LIST, &special, "TOKEN", "a special token; ids count from 0 in this order (default <|endoftext|>, then <|padding|>)", 0, 0, NULL},
+	{0, "no-special", OPT_FLAG, &no_special, NULL, "no special tokens", 0, 0, NULL},
+	{0, "initial-alphabet", OPT_WORD, &alphabet, "bytes|none", "tokens there are before any is learned: all bytes, or those that occur (default bytes)", 0, 0, NULL},
+	{0, "limit-alphabet", OPT_I64, &limit_alphabet, "N", "keep only the N commonest bytes", 1, 1e9, NULL},
+	{0, "max-token-length", OPT_I64, &max_token_length, "N", "learn only tokens of less than N bytes, and of two", 1, 1e9, NULL},
+	{0, "pre-tokenizer", OPT_WORD, &pretok, "gpt2", "the pattern that cuts words (default gpt2)", 0, 0, NULL},
+	{0, "add-prefix-space", OPT_FLAG, &prefix_space, NULL, "put a space before a text that begins with none", 0, 0, NULL},
+	{0, "no-nfc", OPT_FLAG, &no_nfc, NULL, "take text as it is, do not bring it to Unicode's form NFC", 0, 0, NULL},
 	{'j', "jsonl", OPT_FLAG, &jsonl, NULL, "read JSON lines and take each record's text by the column rule", 0, 0, NULL},
 	{'f', "field", OPT_STR, &field, "NAME", "read JSON lines and take this field", 0, 0, NULL},
 	{0, "skip-bad", OPT_FLAG, &skip_bad, NULL, "pass over bad records or lines and say how many", 0, 0, NULL},
+	{0, "threads", OPT_I64, &threads, "N", "count words with N threads (default: as many as there are processors)", 1, 1024, NULL},
 	{'o', "output", OPT_STR, &output, "FILE", "write to FILE instead of stdout", 0, 0, NULL},
 	OPT_COMMON(&quiet),
 	{0}
@@ -40,17 +52,26 @@ struct job {
 
 static struct bpetrain *open_trainer(void)
 {
-	struct bpetrain_rule rule = {(uint32_t)vocab, (uint64_t)min_frequency, special.v, 0};
 	struct bpetrain *t;
 	struct err e;
-	if (special.n == 0) {
+	if (special.n == 0 && !no_special) {
 		special.v[special.n++] = "<|endoftext|>";
 		special.v[special.n++] = "<|padding|>";
 	}
-	rule.nspecial = special.n;
-	if (vocab < BYTES + special.n)
-		die_usage("--vocab-size must be at least %d: the %d bytes and %d special token%s", BYTES + special.n, BYTES,
+	int bytes = alphabet == ALPHABET_NONE ? 0 : limit_alphabet && limit_alphabet < BYTES ? (int)limit_alphabet : BYTES;
+	if (vocab < bytes + special.n)
+		die_usage("--vocab-size must be at least %d: the %d bytes and %d special token%s", bytes + special.n, bytes,
 		          special.n, special.n == 1 ? "" : "s");
+	struct bpetrain_rule rule = {.vocab = (uint32_t)vocab,
+	                             .min_frequency = (uint64_t)min_frequency,
+	                             .special = special.v,
+	                             .nspecial = special.n,
+	                             .limit_alphabet = (uint32_t)limit_alphabet,
+	                             .seen_bytes = alphabet == ALPHABET_NONE,
+	                             .max_token_length = (uint32_t)max_token_length,
+	                             .prefix_space = prefix_space,
+	                             .plain = no_nfc,
+	                             .threads = threads ? (int)threads : pool_cpus()};
 	if (bpetrain_open(&t, &rule, &e))
 		die_err(&e);
 	return t;
@@ -191,10 +212,13 @@ static void write_out(const struct bpetrain *t)
 static void report(const struct job *j)
 {
 	die_skipped(&j->skip, "text");
-	if (bpetrain_vocab(j->t) < vocab)
-		die_warn("%u tokens, not %lld: no further pair in %u distinct words occurs %lld times",
-		         bpetrain_vocab(j->t), (long long)vocab, bpetrain_words(j->t),
-		         (long long)(min_frequency > 1 ? min_frequency : 1));
+	if (bpetrain_vocab(j->t) >= vocab)
+		return;
+	char often[40] = "once";
+	if (min_frequency > 1)
+		snprintf(often, sizeof often, "%lld times", (long long)min_frequency);
+	die_warn("%u tokens, not %lld: no further pair in %u distinct words occurs %s", bpetrain_vocab(j->t),
+	         (long long)vocab, bpetrain_words(j->t), often);
 }
 
 int main(int argc, char **argv)
@@ -205,6 +229,8 @@ int main(int argc, char **argv)
 	j.skip.on = skip_bad;
 	if (jsonl && field)
 		die_usage("only one of --jsonl and --field");
+	if (no_special && special.n)
+		die_usage("only one of --special and --no-special");
 	j.t = open_trainer();
 	if (feed(&j, argc, argv, &e) || learn(&j, &e))
 		die_err(&e);

@@ -77,12 +77,51 @@ tokens() {
 
 @test "a text that runs dry is told" {
 	"$BIN/bpe-train" -V 1000 -o got text.txt 2>err
-	says 'tokens, not 1000: no further pair in 8 distinct words occurs 2 times' err
+	says 'tokens, not 1000: no further pair in 8 distinct words occurs once' err
 	"$BIN/bpe-train" -q -V 1000 text.txt 2>err >got
 	[ ! -s err ]
 	"$BIN/bpe-train" -q -V 1000 </dev/null >got
 	says '"Ń": 257' got
 	[ -z "$(tokens got)" ]
+}
+
+@test "settings of HF's trainer: frequency, alphabet, length, space, normalizer" {
+	"$BIN/bpe-train" -q -V 1000 text.txt >want
+	"$BIN/bpe-train" -q -V 1000 --min_frequency 1 --threads 3 text.txt >got
+	same want got
+	"$BIN/bpe-train" -V 1000 --min-frequency 5 text.txt >got 2>err
+	says 'no further pair in 8 distinct words occurs 5 times' err
+	"$BIN/bpe-train" -q -V 1000 --initial-alphabet none --no-special text.txt >got
+	says '"added_tokens": [],' got
+	says '      "d": 0,' got
+	"$BIN/bpe-train" -q -V 1000 --initial-alphabet none --no-special --limit-alphabet 2 text.txt >got
+	says '      "e": 0,' got
+	says '      "w": 1,' got
+	says '      "we": 2,' got
+	"$BIN/bpe-train" -q -V 1000 --max-token-length 3 text.txt >got
+	[ "$(tokens got | wc -w)" -gt 5 ]
+	[ -z "$(tokens got | tr ' ' '\n' | sed 's/Ġ/_/' | grep ... || true)" ]
+	"$BIN/bpe-train" -q -V 300 --add-prefix-space text.txt >got
+	[ "$(grep -c '"add_prefix_space": true' got)" = 3 ]
+	sed 's/^/ /' text.txt | "$BIN/bpe-train" -q -V 300 >want
+	sed 's/"add_prefix_space": true/"add_prefix_space": false/' got | same want -
+	printf 'e\314\201e\314\201\n' >accents
+	"$BIN/bpe-train" -q -V 300 --no-nfc accents >got
+	says '"normalizer": null,' got
+	says '"Ì ģ"' got
+	fails 2 "$BIN/bpe-train" --no-special -s x text.txt
+	fails 2 "$BIN/bpe-train" --pre-tokenizer llama3 text.txt
+	fails 2 "$BIN/bpe-train" --continuing-subword-prefix '##' text.txt
+}
+
+@test "the number of threads does not change the result, whatever the text" {
+	seq -f '%.0f lines of many, with é, ﬁ and e'$'\314\201'' and longer-than-sixteen-bytes' 20000 >many
+	"$BIN/bpe-train" -q -V 900 --threads 1 many >want
+	"$BIN/bpe-train" -q -V 900 --threads 5 many >got
+	same want got
+	printf 'bad \377\n' >>many
+	fails 1 "$BIN/bpe-train" -q -V 900 --threads 4 many
+	says 'many:20001: byte 5 is not valid UTF-8' err
 }
 
 @test "what is no UTF-8 is named, or skipped" {

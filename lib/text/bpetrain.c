@@ -1,268 +1,56 @@
 #include "text/bpetrain.h"
-#include "base/hash.h"
+#include "base/pool.h"
 #include "base/utf8.h"
 #include "io/json.h"
 #include "text/bytechar.h"
+#include "text/learn.h"
 #include "text/pretok.h"
 #include "text/unicode.h"
+#include "text/wordcount.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NONE = UINT32_MAX, LIMIT = UINT32_MAX / 4 /* of words, tokens and pairs */ };
+/* Texts wait until there are so many bytes a thread, or so many texts. */
+enum { SHARE = 256 * 1024, TEXTS = 64 * 1024 };
 
-/* --- a set of strings, numbered in order of arrival ------------------------------ */
-
-struct string {
-	size_t off; /* in bytes */
-	uint32_t n, hash;
-};
-
-struct strings {
-	struct buf bytes;
-	struct string *v;
-	uint32_t n, cap;
-	uint32_t *slot; /* number + 1, or 0; a power of two of them, at most half full */
-	uint32_t slots;
-};
-
-static int grow(void *pp, uint32_t *cap, size_t size)
-{
-	void **p = pp;
-	uint32_t want = *cap < 64 ? 64 : *cap + *cap / 2;
-	void *q = want > LIMIT ? NULL : realloc(*p, want * size);
-	if (!q)
-		return -1;
-	*p = q;
-	*cap = want;
-	return 0;
-}
-
-static int strings_rehash(struct strings *s)
-{
-	uint32_t slots = s->slots ? s->slots * 2 : 1024;
-	uint32_t *slot = calloc(slots, sizeof *slot);
-	if (!slot)
-		return -1;
-	for (uint32_t i = 0; i < s->n; i++) {
-		uint32_t h = s->v[i].hash & (slots - 1);
-		while (slot[h])
-			h = (h + 1) & (slots - 1);
-		slot[h] = i + 1;
-	}
-	free(s->slot);
-	s->slot = slot;
-	s->slots = slots;
-	return 0;
-}
-
-/* The number of p[0..n), which is put in if it is new; NONE when memory runs out. */
-static uint32_t strings_put(struct strings *s, const char *p, size_t n)
-{
-	if (n > LIMIT || (s->n >= s->slots / 2 && strings_rehash(s)))
-		return NONE;
-	uint32_t hash = (uint32_t)hash_bytes(HASH_SEED, p, n), h = hash & (s->slots - 1);
-	for (; s->slot[h]; h = (h + 1) & (s->slots - 1)) {
-		const struct string *t = &s->v[s->slot[h] - 1];
-		if (t->hash == hash && t->n == n && memcmp(s->bytes.p + t->off, p, n) == 0)
-			return s->slot[h] - 1;
-	}
-	if ((s->n == s->cap && grow(&s->v, &s->cap, sizeof *s->v)) || buf_add(&s->bytes, p, n))
-		return NONE;
-	s->v[s->n] = (struct string){s->bytes.n - n, (uint32_t)n, hash};
-	s->slot[h] = ++s->n;
-	return s->n - 1;
-}
-
-static void strings_release(struct strings *s)
-{
-	buf_release(&s->bytes);
-	free(s->v);
-	free(s->slot);
-}
-
-/* --- the trainer -------------------------------------------------------------------- */
-
-struct list {
-	uint32_t *v;
-	uint32_t n, cap;
-};
-
-struct pair {
-	uint64_t key; /* left id << 32 | right id */
-	int64_t count;
-	struct list where; /* words it came up in; some may have lost it since */
-};
-
-/* A pair that waits to be joined. It comes up in one step, in every word that ever
- * has it, and so is queued once: each token is made in one way and by one merge
- * (inside a token's bounds all its occurrences go the same way). */
-struct queued {
-	int64_t count; /* when it was last looked at: never too low */
-	uint64_t key;
-	uint32_t pair;
+/* One thread's part in counting. */
+struct share {
+	const struct bpetrain *t;
+	size_t from, to; /* its texts of those that wait */
+	struct wordcount words;
+	struct buf nfc; /* the present text in NFC, where it is not */
+	int rc;
 };
 
 struct bpetrain {
-	uint32_t limit;
-	uint64_t min_frequency;
+	struct bpetrain_rule rule; /* its `special` is not kept */
+	struct strset tokens;      /* bytes as the characters that stand for them */
 	uint32_t nspecial;
-	struct strings words, tokens; /* bytes as they are; bytes as the characters that stand for them */
-	uint64_t *count;              /* of a word */
-	uint32_t count_cap;
-	uint32_t byte_id[256];
-	struct buf nfc; /* the present text in NFC, where it is not */
-	bool started;
-	/* a word's ids: id[start[w] .. start[w] + len[w]), fewer with each merge */
-	uint32_t *id, *len;
-	size_t *start;
-	struct pair *pair;
-	uint32_t npair, pair_cap;
-	uint32_t *slot, slots; /* pairs by key, as in struct strings */
-	struct list fresh;     /* pairs that came up in this step */
-	struct queued *heap;   /* the next to be joined on top */
-	uint32_t nheap, heap_cap;
-	struct list merge; /* the pairs joined so far */
+	struct pool *pool;
+	struct share *share; /* one a thread */
+	struct buf waiting;  /* texts to be counted, and WORDCOUNT_SLACK bytes of room */
+	size_t *end;         /* where they end in `waiting` */
+	size_t texts;
+	uint32_t words; /* distinct ones, once counted */
+	struct learn *learn;
+	uint64_t *merge; /* left id << 32 | right id */
+	uint32_t merges, merge_cap;
 };
 
-static int list_add(struct list *l, uint32_t x)
+/* --- opening ------------------------------------------------------------------------ */
+
+static int put_special_tokens(struct bpetrain *t, const struct bpetrain_rule *rule, struct err *e)
 {
-	if (l->n == l->cap) {
-		/* most lists stay short */
-		uint32_t cap = l->cap ? l->cap * 2 : 4;
-		uint32_t *v = cap > LIMIT ? NULL : realloc(l->v, cap * sizeof *v);
-		if (!v)
-			return -1;
-		l->v = v;
-		l->cap = cap;
+	for (int i = 0; i < rule->nspecial; i++) {
+		const char *s = rule->special[i];
+		size_t n = strlen(s);
+		if (n == 0 || utf8_valid(s, n) != n)
+			return err_usage(e, "a special token must be valid UTF-8 and not empty");
+		if (strset_put(&t->tokens, s, n) == STRSET_NONE)
+			return err_mem(e);
 	}
-	l->v[l->n++] = x;
-	return 0;
-}
-
-static void list_release(struct list *l)
-{
-	free(l->v);
-	*l = (struct list){0};
-}
-
-/* --- pairs ---------------------------------------------------------------------------- */
-
-static uint32_t key_slot(uint64_t key, uint32_t slots)
-{
-	key *= UINT64_C(0x9E3779B97F4A7C15);
-	return (uint32_t)(key >> 32) & (slots - 1);
-}
-
-static int pairs_rehash(struct bpetrain *t)
-{
-	uint32_t slots = t->slots ? t->slots * 2 : 4096;
-	uint32_t *slot = calloc(slots, sizeof *slot);
-	if (!slot)
-		return -1;
-	for (uint32_t i = 0; i < t->npair; i++) {
-		uint32_t h = key_slot(t->pair[i].key, slots);
-		while (slot[h])
-			h = (h + 1) & (slots - 1);
-		slot[h] = i + 1;
-	}
-	free(t->slot);
-	t->slot = slot;
-	t->slots = slots;
-	return 0;
-}
-
-static uint32_t pair_put(struct bpetrain *t, uint32_t left, uint32_t right)
-{
-	if (t->npair >= t->slots / 2 && pairs_rehash(t))
-		return NONE;
-	uint64_t key = (uint64_t)left << 32 | right;
-	uint32_t h = key_slot(key, t->slots);
-	for (; t->slot[h]; h = (h + 1) & (t->slots - 1))
-		if (t->pair[t->slot[h] - 1].key == key)
-			return t->slot[h] - 1;
-	if (t->npair == t->pair_cap && grow(&t->pair, &t->pair_cap, sizeof *t->pair))
-		return NONE;
-	t->pair[t->npair] = (struct pair){.key = key};
-	t->slot[h] = ++t->npair;
-	return t->npair - 1;
-}
-
-/* The pair occurs once more (by = 1) or once less (by = -1) in word w. */
-static int pair_change(struct bpetrain *t, uint32_t left, uint32_t right, int by, uint32_t w)
-{
-	uint32_t i = pair_put(t, left, right);
-	if (i == NONE)
-		return -1;
-	struct pair *p = &t->pair[i];
-	p->count += by * (int64_t)t->count[w];
-	if (by < 0 || (p->where.n && p->where.v[p->where.n - 1] == w))
-		return 0;
-	if (p->where.n == 0 && list_add(&t->fresh, i))
-		return -1;
-	return list_add(&p->where, w);
-}
-
-/* --- the queue -------------------------------------------------------------------------- */
-
-static bool before(const struct queued *a, const struct queued *b)
-{
-	return a->count != b->count ? a->count > b->count : a->key < b->key;
-}
-
-static void heap_down(struct queued *h, uint32_t n, uint32_t i)
-{
-	struct queued x = h[i];
-	for (uint32_t c; (c = 2 * i + 1) < n; i = c) {
-		if (c + 1 < n && before(&h[c + 1], &h[c]))
-			c++;
-		if (!before(&h[c], &x))
-			break;
-		h[i] = h[c];
-	}
-	h[i] = x;
-}
-
-static int heap_add(struct bpetrain *t, const struct queued *x)
-{
-	if (t->nheap == t->heap_cap && grow(&t->heap, &t->heap_cap, sizeof *t->heap))
-		return -1;
-	uint32_t i = t->nheap++;
-	for (uint32_t up; i > 0 && before(x, &t->heap[up = (i - 1) / 2]); i = up)
-		t->heap[i] = t->heap[up];
-	t->heap[i] = *x;
-	return 0;
-}
-
-static int queue_fresh(struct bpetrain *t)
-{
-	for (uint32_t i = 0; i < t->fresh.n; i++) {
-		struct pair *p = &t->pair[t->fresh.v[i]];
-		struct queued q = {p->count, p->key, t->fresh.v[i]};
-		if (q.count <= 0)
-			list_release(&p->where);
-		else if (heap_add(t, &q))
-			return -1;
-	}
-	t->fresh.n = 0;
-	return 0;
-}
-
-/* --- opening and feeding --------------------------------------------------------------------- */
-
-/* The bytes in order of their characters. One may be in already, as a special token. */
-static int put_bytes(struct bpetrain *t)
-{
-	for (uint32_t cp = 0; cp < BYTECHAR_END; cp++) {
-		int byte = bytechar_byte(cp);
-		char text[4];
-		if (byte < 0)
-			continue;
-		t->byte_id[byte] = strings_put(&t->tokens, text, (size_t)utf8_encode(cp, text));
-		if (t->byte_id[byte] == NONE)
-			return -1;
-	}
+	t->nspecial = t->tokens.n;
 	return 0;
 }
 
@@ -271,21 +59,13 @@ int bpetrain_open(struct bpetrain **out, const struct bpetrain_rule *rule, struc
 	struct bpetrain *t = calloc(1, sizeof *t);
 	if (!t)
 		return err_mem(e);
-	t->limit = rule->vocab < LIMIT ? rule->vocab : LIMIT;
-	t->min_frequency = rule->min_frequency;
-	int rc = 0;
-	for (int i = 0; i < rule->nspecial && rc == 0; i++) {
-		const char *s = rule->special[i];
-		size_t n = strlen(s);
-		if (n == 0 || utf8_valid(s, n) != n)
-			rc = err_usage(e, "a special token must be valid UTF-8 and not empty");
-		else if (strings_put(&t->tokens, s, n) == NONE)
-			rc = err_mem(e);
-	}
-	t->nspecial = t->tokens.n;
-	if (rc == 0 && put_bytes(t))
-		rc = err_mem(e);
-	if (rc) {
+	t->rule = *rule;
+	t->rule.special = NULL;
+	t->rule.vocab = rule->vocab < STRSET_MAX ? rule->vocab : STRSET_MAX;
+	t->pool = pool_open(rule->threads);
+	t->share = t->pool ? calloc((size_t)pool_threads(t->pool), sizeof *t->share) : NULL;
+	t->end = malloc(TEXTS * sizeof *t->end);
+	if (!t->share || !t->end ? err_mem(e) : put_special_tokens(t, rule, e)) {
 		bpetrain_close(t);
 		return -1;
 	}
@@ -293,13 +73,61 @@ int bpetrain_open(struct bpetrain **out, const struct bpetrain_rule *rule, struc
 	return 0;
 }
 
-static int count_word(struct bpetrain *t, const char *p, size_t n)
+/* --- counting ----------------------------------------------------------------------- */
+
+/* The one place that cuts text into words. WORDCOUNT_SLACK bytes behind it are readable. */
+static int count_text(struct wordcount *w, const char *text, size_t n)
 {
-	uint32_t known = t->words.n, w = strings_put(&t->words, p, n);
-	if (w == NONE || (w >= t->count_cap && grow(&t->count, &t->count_cap, sizeof *t->count)))
-		return -1;
-	t->count[w] = w == known ? 1 : t->count[w] + 1;
+	while (n) {
+		size_t len = pretok_gpt2(text, n);
+		if (wordcount_add(w, text, len, 1))
+			return -1;
+		text += len;
+		n -= len;
+	}
 	return 0;
+}
+
+static int count_composed(struct share *s, const char *text, size_t n)
+{
+	if (s->t->rule.plain || unicode_is_nfc(text, n))
+		return count_text(&s->words, text, n);
+	buf_reset(&s->nfc);
+	if (unicode_nfc(&s->nfc, text, n) || buf_reserve(&s->nfc, WORDCOUNT_SLACK))
+		return -1;
+	return count_text(&s->words, s->nfc.p, s->nfc.n);
+}
+
+static void count_share(void *arg, int i)
+{
+	struct share *s = (struct share *)arg + i;
+	const struct bpetrain *t = s->t;
+	for (size_t k = s->from; k < s->to && s->rc == 0; k++) {
+		size_t at = k ? t->end[k - 1] : 0;
+		s->rc = count_composed(s, t->waiting.p + at, t->end[k] - at);
+	}
+}
+
+/* Counts what waits, an equal share of bytes a thread. */
+static int flush(struct bpetrain *t)
+{
+	int threads = pool_threads(t->pool), rc = 0;
+	size_t k = 0;
+	for (int i = 0; i < threads; i++) {
+		struct share *s = &t->share[i];
+		size_t to = t->waiting.n / (size_t)threads * (size_t)(i + 1);
+		s->t = t;
+		s->from = k;
+		while (k < t->texts && (i == threads - 1 || t->end[k] <= to))
+			k++;
+		s->to = k;
+	}
+	pool_run(t->pool, threads, count_share, t->share);
+	for (int i = 0; i < threads; i++)
+		rc |= t->share[i].rc;
+	t->texts = 0;
+	buf_reset(&t->waiting);
+	return rc;
 }
 
 int bpetrain_feed(struct bpetrain *t, const char *text, size_t n, struct err *e)
@@ -307,120 +135,136 @@ int bpetrain_feed(struct bpetrain *t, const char *text, size_t n, struct err *e)
 	size_t valid = utf8_valid(text, n);
 	if (valid != n)
 		return err_data(e, "byte %zu is not valid UTF-8", valid + 1);
-	if (!unicode_is_nfc(text, n)) {
-		buf_reset(&t->nfc);
-		if (unicode_nfc(&t->nfc, text, n))
-			return err_mem(e);
-		text = t->nfc.p;
-		n = t->nfc.n;
-	}
-	while (n) {
-		size_t len = pretok_gpt2(text, n);
-		if (count_word(t, text, len))
-			return err_mem(e);
-		text += len;
-		n -= len;
+	if (n == 0)
+		return 0;
+	if ((t->rule.prefix_space && *text != ' ' && buf_addc(&t->waiting, ' ')) || buf_add(&t->waiting, text, n) ||
+	    buf_reserve(&t->waiting, WORDCOUNT_SLACK))
+		return err_mem(e);
+	t->end[t->texts++] = t->waiting.n;
+	if ((t->texts == TEXTS || t->waiting.n >= (size_t)SHARE * (size_t)pool_threads(t->pool)) && flush(t))
+		return err_mem(e);
+	return 0;
+}
+
+/* --- the alphabet -------------------------------------------------------------------- */
+
+struct letter {
+	uint64_t count;
+	uint32_t cp;
+};
+
+/* Rarer ones first; of equals, the larger code point. */
+static int rarer(const void *pa, const void *pb)
+{
+	const struct letter *a = pa, *b = pb;
+	if (a->count != b->count)
+		return a->count < b->count ? -1 : 1;
+	return a->cp < b->cp ? 1 : -1;
+}
+
+/* How often each byte occurs in the words; UINT64_MAX where it is in whatever the text. */
+static void count_bytes(const struct bpetrain *t, const struct wordcount *w, uint64_t count[256])
+{
+	memset(count, 0, 256 * sizeof *count);
+	for (struct wordcount_at at = {0}; wordcount_next(w, &at);)
+		for (size_t i = 0; i < at.n; i++)
+			count[(unsigned char)at.p[i]] += at.count;
+	for (int b = 0; b < 256 && !t->rule.seen_bytes; b++)
+		count[b] = UINT64_MAX;
+}
+
+/* The bytes that are tokens, in order of their characters, behind the special tokens.
+ * One may be there already, as a special token: then it is kept in any case. */
+static int put_bytes(struct bpetrain *t, const struct wordcount *w, uint32_t id[256])
+{
+	struct letter letter[256];
+	uint64_t count[256];
+	uint32_t n = 0, drop, rarest[BYTECHAR_END] = {0};
+	count_bytes(t, w, count);
+	for (uint32_t cp = 0; cp < BYTECHAR_END; cp++)
+		if (bytechar_byte(cp) >= 0 && count[bytechar_byte(cp)])
+			letter[n++] = (struct letter){count[bytechar_byte(cp)], cp};
+	drop = t->rule.limit_alphabet && n > t->rule.limit_alphabet ? n - t->rule.limit_alphabet : 0;
+	qsort(letter, n, sizeof *letter, rarer);
+	for (uint32_t i = 0; i < drop; i++)
+		rarest[letter[i].cp] = 1;
+	for (uint32_t cp = 0; cp < BYTECHAR_END; cp++) {
+		int byte = bytechar_byte(cp);
+		char text[4];
+		if (byte < 0)
+			continue;
+		size_t len = (size_t)utf8_encode(cp, text);
+		if (!count[byte] || rarest[cp]) {
+			id[byte] = strset_find(&t->tokens, text, len);
+			continue;
+		}
+		id[byte] = strset_put(&t->tokens, text, len);
+		if (id[byte] == STRSET_NONE)
+			return -1;
 	}
 	return 0;
 }
 
 /* --- learning ---------------------------------------------------------------------------- */
 
-static int start(struct bpetrain *t)
+static int start(struct bpetrain *t, struct err *e)
 {
-	uint32_t n = t->words.n;
-	size_t at = 0;
-	t->started = true;
-	t->start = malloc((n + 1) * sizeof *t->start);
-	t->len = malloc((n + 1) * sizeof *t->len);
-	t->id = malloc((t->words.bytes.n + 1) * sizeof *t->id);
-	if (!t->start || !t->len || !t->id)
-		return -1;
-	for (uint32_t w = 0; w < n; w++) {
-		const struct string *s = &t->words.v[w];
-		t->start[w] = at;
-		t->len[w] = s->n;
-		for (uint32_t i = 0; i < s->n; i++)
-			t->id[at++] = t->byte_id[(unsigned char)t->words.bytes.p[s->off + i]];
+	uint32_t id[256], max = t->rule.max_token_length;
+	struct wordcount *w = &t->share[0].words;
+	if (flush(t))
+		return err_mem(e);
+	for (int i = 1; i < pool_threads(t->pool); i++) {
+		if (wordcount_merge(w, &t->share[i].words))
+			return err_mem(e);
+		wordcount_release(&t->share[i].words);
 	}
-	strings_release(&t->words);
-	t->words = (struct strings){.n = n};
-	for (uint32_t w = 0; w < n; w++)
-		for (size_t i = t->start[w] + 1; i < t->start[w] + t->len[w]; i++)
-			if (pair_change(t, t->id[i - 1], t->id[i], 1, w))
-				return -1;
-	return queue_fresh(t);
-}
-
-/* Joins left and right wherever they are neighbours in word w, from the left, and
- * takes account of the pairs that go and come on both sides. */
-static int join_word(struct bpetrain *t, uint32_t w, uint32_t left, uint32_t right, uint32_t joined)
-{
-	uint32_t *id = t->id + t->start[w], n = t->len[w], m = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		if (id[i] != left || i + 1 == n || id[i + 1] != right) {
-			id[m++] = id[i];
-			continue;
-		}
-		if (m > 0 && (pair_change(t, id[m - 1], left, -1, w) || pair_change(t, id[m - 1], joined, 1, w)))
-			return -1;
-		id[m++] = joined;
-		i++;
-		if (i + 1 < n && (pair_change(t, right, id[i + 1], -1, w) || pair_change(t, joined, id[i + 1], 1, w)))
-			return -1;
-	}
-	t->len[w] = m;
-	return 0;
+	t->words = wordcount_distinct(w);
+	buf_release(&t->waiting);
+	if (put_bytes(t, w, id))
+		return err_mem(e);
+	int rc = learn_open(&t->learn, w, id, t->rule.min_frequency, max ? max : UINT32_MAX, e);
+	wordcount_release(w);
+	return rc;
 }
 
 /* The number of the token made of two. */
 static uint32_t joined_token(struct bpetrain *t, uint32_t left, uint32_t right)
 {
-	const struct string *a = &t->tokens.v[left], *b = &t->tokens.v[right];
 	struct buf text = {0};
-	uint32_t id = NONE;
-	if (buf_add(&text, t->tokens.bytes.p + a->off, a->n) == 0 && buf_add(&text, t->tokens.bytes.p + b->off, b->n) == 0)
-		id = strings_put(&t->tokens, text.p, text.n);
+	uint32_t id = STRSET_NONE;
+	if (buf_add(&text, strset_text(&t->tokens, left), t->tokens.v[left].n) == 0 &&
+	    buf_add(&text, strset_text(&t->tokens, right), t->tokens.v[right].n) == 0)
+		id = strset_put(&t->tokens, text.p, text.n);
 	buf_release(&text);
 	return id;
 }
 
-static int join(struct bpetrain *t, uint32_t pair)
+static int note_merge(struct bpetrain *t, uint32_t left, uint32_t right)
 {
-	uint32_t left = (uint32_t)(t->pair[pair].key >> 32), right = (uint32_t)t->pair[pair].key;
-	uint32_t joined = joined_token(t, left, right);
-	struct list where = t->pair[pair].where;
-	t->pair[pair].where = (struct list){0};
-	int rc = joined == NONE || list_add(&t->merge, pair) ? -1 : 0;
-	for (uint32_t i = 0; i < where.n && rc == 0; i++)
-		rc = join_word(t, where.v[i], left, right, joined);
-	list_release(&where);
-	return rc ? rc : queue_fresh(t);
+	if (t->merges == t->merge_cap) {
+		uint32_t cap = t->merge_cap ? t->merge_cap * 2 : 1024;
+		uint64_t *merge = realloc(t->merge, cap * sizeof *merge);
+		if (!merge)
+			return -1;
+		t->merge = merge;
+		t->merge_cap = cap;
+	}
+	t->merge[t->merges++] = (uint64_t)left << 32 | right;
+	return 0;
 }
 
 int bpetrain_step(struct bpetrain *t, struct err *e)
 {
-	if (!t->started && start(t))
-		return err_mem(e);
-	while (t->tokens.n < t->limit && t->nheap) {
-		struct queued *top = &t->heap[0];
-		int64_t count = t->pair[top->pair].count;
-		if (top->count != count) {
-			/* it has lost occurrences since it was queued */
-			top->count = count;
-			heap_down(t->heap, t->nheap, 0);
-			continue;
-		}
-		if (count < 1 || (uint64_t)count < t->min_frequency)
-			return 0;
-		uint32_t pair = top->pair;
-		if (--t->nheap) {
-			t->heap[0] = t->heap[t->nheap];
-			heap_down(t->heap, t->nheap, 0);
-		}
-		return join(t, pair) ? err_mem(e) : 1;
-	}
-	return 0;
+	uint32_t left, right, joined;
+	if (!t->learn && start(t, e))
+		return -1;
+	if (t->tokens.n >= t->rule.vocab)
+		return 0;
+	int rc = learn_next(t->learn, &left, &right);
+	if (rc == 1 && ((joined = joined_token(t, left, right)) == STRSET_NONE || note_merge(t, left, right) ||
+	                learn_join(t->learn, joined)))
+		rc = -1;
+	return rc < 0 ? err_mem(e) : rc;
 }
 
 uint32_t bpetrain_vocab(const struct bpetrain *t)
@@ -430,32 +274,29 @@ uint32_t bpetrain_vocab(const struct bpetrain *t)
 
 uint32_t bpetrain_merges(const struct bpetrain *t)
 {
-	return t->merge.n;
+	return t->merges;
 }
 
 uint32_t bpetrain_words(const struct bpetrain *t)
 {
-	return t->words.n;
+	return t->words;
 }
 
 void bpetrain_close(struct bpetrain *t)
 {
 	if (!t)
 		return;
-	for (uint32_t i = 0; i < t->npair; i++)
-		free(t->pair[i].where.v);
-	strings_release(&t->words);
-	strings_release(&t->tokens);
-	buf_release(&t->nfc);
-	list_release(&t->fresh);
-	list_release(&t->merge);
-	free(t->count);
-	free(t->id);
-	free(t->len);
-	free(t->start);
-	free(t->pair);
-	free(t->slot);
-	free(t->heap);
+	for (int i = 0; t->share && i < pool_threads(t->pool); i++) {
+		wordcount_release(&t->share[i].words);
+		buf_release(&t->share[i].nfc);
+	}
+	pool_close(t->pool);
+	learn_close(t->learn);
+	strset_release(&t->tokens);
+	buf_release(&t->waiting);
+	free(t->share);
+	free(t->end);
+	free(t->merge);
 	free(t);
 }
 
@@ -463,8 +304,7 @@ void bpetrain_close(struct bpetrain *t)
 
 static int put_token(const struct bpetrain *t, uint32_t id, struct buf *out)
 {
-	const struct string *s = &t->tokens.v[id];
-	return json_quote(out, t->tokens.bytes.p + s->off, s->n);
+	return json_quote(out, strset_text(&t->tokens, id), t->tokens.v[id].n);
 }
 
 static int put_special(const struct bpetrain *t, struct buf *out)
@@ -479,10 +319,11 @@ static int put_special(const struct bpetrain *t, struct buf *out)
 }
 
 /* The three places where HF wants to be told that tokens are bytes. */
-static int put_byte_level(struct buf *out, const char *name)
+static int put_byte_level(const struct bpetrain *t, struct buf *out, const char *name)
 {
-	return buf_printf(out, "  \"%s\": {\n    \"type\": \"ByteLevel\",\n    \"add_prefix_space\": false,\n"
-	                       "    \"trim_offsets\": true,\n    \"use_regex\": true\n  },\n", name);
+	return buf_printf(out, "  \"%s\": {\n    \"type\": \"ByteLevel\",\n    \"add_prefix_space\": %s,\n"
+	                       "    \"trim_offsets\": true,\n    \"use_regex\": true\n  },\n", name,
+	                  t->rule.prefix_space ? "true" : "false");
 }
 
 static int put_vocab(const struct bpetrain *t, struct buf *out)
@@ -500,23 +341,24 @@ static int put_merges(const struct bpetrain *t, struct buf *out)
 {
 	int rc = buf_adds(out, "    \"merges\": [");
 	struct buf text = {0};
-	for (uint32_t i = 0; i < t->merge.n && rc == 0; i++) {
-		uint64_t key = t->pair[t->merge.v[i]].key;
-		const struct string *a = &t->tokens.v[key >> 32], *b = &t->tokens.v[(uint32_t)key];
+	for (uint32_t i = 0; i < t->merges && rc == 0; i++) {
+		uint32_t a = (uint32_t)(t->merge[i] >> 32), b = (uint32_t)t->merge[i];
 		buf_reset(&text);
-		rc = buf_add(&text, t->tokens.bytes.p + a->off, a->n) || buf_addc(&text, ' ') ||
-		     buf_add(&text, t->tokens.bytes.p + b->off, b->n) || buf_printf(out, "%s\n      ", i ? "," : "") ||
+		rc = buf_add(&text, strset_text(&t->tokens, a), t->tokens.v[a].n) || buf_addc(&text, ' ') ||
+		     buf_add(&text, strset_text(&t->tokens, b), t->tokens.v[b].n) || buf_printf(out, "%s\n      ", i ? "," : "") ||
 		     json_quote(out, text.p, text.n);
 	}
 	buf_release(&text);
-	return rc || buf_adds(out, t->merge.n ? "\n    ]\n" : "]\n");
+	return rc || buf_adds(out, t->merges ? "\n    ]\n" : "]\n");
 }
 
 int bpetrain_write(const struct bpetrain *t, struct buf *out, struct err *e)
 {
 	if (buf_adds(out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n") ||
-	    put_special(t, out) || buf_adds(out, "  \"normalizer\": {\n    \"type\": \"NFC\"\n  },\n") ||
-	    put_byte_level(out, "pre_tokenizer") || put_byte_level(out, "post_processor") || put_byte_level(out, "decoder") ||
+	    put_special(t, out) || buf_adds(out, t->rule.plain ? "  \"normalizer\": null,\n"
+	                                                 : "  \"normalizer\": {\n    \"type\": \"NFC\"\n  },\n") ||
+	    put_byte_level(t, out, "pre_tokenizer") || put_byte_level(t, out, "post_processor") ||
+	    put_byte_level(t, out, "decoder") ||
 	    buf_adds(out, "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,\n"
 	                  "    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n"
 	                  "    \"fuse_unk\": false,\n    \"byte_fallback\": false,\n    \"ignore_merges\": false,\n") ||

@@ -27,7 +27,7 @@ static int feed_made_up(struct bpetrain *t, const char *letters, unsigned longes
 		buf_reset(&line);
 		for (int w = 0; w < 10; w++) {
 			unsigned n = 1 + draw(longest);
-			rc |= w ? buf_addc(&line, ' ') : 0;
+			rc |= w && longest < 40 ? buf_addc(&line, ' ') : 0; /* else one long word a line */
 			while (n--)
 				rc |= buf_addc(&line, letters[draw((unsigned)strlen(letters))]);
 		}
@@ -69,6 +69,7 @@ struct run {
 	uint64_t min_frequency;
 	const char *special[10];
 	const char *file, *text;
+	struct bpetrain_rule more; /* what else is wanted */
 };
 
 static int feed(struct bpetrain *t, const struct run *c, struct err *e)
@@ -78,10 +79,14 @@ static int feed(struct bpetrain *t, const struct run *c, struct err *e)
 	return c->file ? feed_file(t, c->file, e) : feed_lines(t, c->text, strlen(c->text), e);
 }
 
-static int learn(struct bpetrain **t, const struct run *c, struct err *e)
+static int learn(struct bpetrain **t, const struct run *c, int threads, struct err *e)
 {
-	struct bpetrain_rule rule = {c->vocab, c->min_frequency, c->special, 0};
+	struct bpetrain_rule rule = c->more;
 	int rc;
+	rule.vocab = c->vocab;
+	rule.min_frequency = c->min_frequency;
+	rule.special = c->special;
+	rule.threads = threads;
 	while (c->special[rule.nspecial])
 		rule.nspecial++;
 	if (bpetrain_open(t, &rule, e))
@@ -146,9 +151,10 @@ static bool well_formed(const struct json *v, const struct run *c)
 	const struct json *t = json_get(v, "added_tokens")->child;
 	int64_t id, want = 0;
 	bool ok = true;
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+	for (size_t i = c->more.plain ? 1 : 0; i < sizeof parts / sizeof *parts; i++)
 		ok = ok && json_streq(json_get(json_get(v, parts[i][0]), "type"), parts[i][1]);
-	ok = ok && json_is(json_get(json_get(v, "pre_tokenizer"), "add_prefix_space"), JSON_FALSE);
+	ok = ok && json_is(json_get(json_get(v, "pre_tokenizer"), "add_prefix_space"), c->more.prefix_space ? JSON_TRUE : JSON_FALSE) &&
+	     json_is(json_get(v, "normalizer"), JSON_NULL) == c->more.plain;
 	for (int i = 0; c->special[i]; i++) {
 		bool again = false;
 		for (int j = 0; j < i; j++)
@@ -162,14 +168,14 @@ static bool well_formed(const struct json *v, const struct run *c)
 	return ok && !t;
 }
 
-static void check(const struct run *c)
+static void check(const struct run *c, int threads)
 {
 	struct bpetrain *t;
 	struct buf text = {0};
 	struct arena a = {0};
 	struct json *v;
 	struct err e = {0};
-	if (learn(&t, c, &e)) {
+	if (learn(&t, c, threads, &e)) {
 		TEST(0, "%s: %s", c->name, e.msg);
 		return;
 	}
@@ -177,8 +183,8 @@ static void check(const struct run *c)
 	TEST(well_formed(v, c), "%s: added tokens and the rest of the file", c->name);
 	const struct json *model = json_get(v, "model");
 	int n = compare(model, c->name);
-	TEST(n >= 0 && n == (int)bpetrain_merges(t), "%s: %u tokens, %u merges of %u words as HF has them", c->name,
-	     bpetrain_vocab(t), bpetrain_merges(t), bpetrain_words(t));
+	TEST(n >= 0 && n == (int)bpetrain_merges(t), "%s, %d threads: %u tokens, %u merges of %u words as HF has them", c->name,
+	     threads, bpetrain_vocab(t), bpetrain_merges(t), bpetrain_words(t));
 	arena_release(&a);
 	buf_release(&text);
 	bpetrain_close(t);
@@ -202,22 +208,40 @@ static void bad_input(void)
 }
 
 #define PYTHIA {"<|endoftext|>", "<|padding|>"}
+#define MULTI "tests/golden/bpetrain_multi.txt"
+#define CODE "tests/golden/bpetrain_code.txt"
+#define A37 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define BAA "baaab aaab baaa "
 
 int main(void)
 {
 	static const struct run runs[] = {
-		{"two", "ab", 12, 60, 1, 420, 0, PYTHIA, NULL, NULL},
-		{"three", "abc", 9, 200, 2, 700, 2, {NULL}, NULL, NULL},
-		{"many", "aeiounrtslkd", 7, 400, 3, 1200, 3, PYTHIA, NULL, NULL},
-		{"special", "ab", 12, 60, 4, 400, 0, {"ab", "Ġa", "a", "aab", "bb", "ab", "Ġ"}, NULL, NULL},
-		{"special2", "abc", 16, 300, 5, 1500, 0, {"abc", "bcab", "ca", "cab", "Ġabca", "aa", "aaa", "bca"}, NULL, NULL},
-		{"none", "ab", 12, 60, 6, 100, 0, PYTHIA, NULL, NULL},
-		{"dry", NULL, 0, 0, 0, 1000, 0, PYTHIA, NULL, "abcd abcd\nxyz\n"},
-		{"multi", NULL, 0, 0, 0, 900, 0, PYTHIA, "tests/golden/bpetrain_multi.txt", NULL},
-		{"code", NULL, 0, 0, 0, 1000, 2, PYTHIA, "tests/golden/bpetrain_code.txt", NULL},
+		{"two", "ab", 12, 60, 1, 420, 0, PYTHIA, NULL, NULL, {0}},
+		{"three", "abc", 9, 200, 2, 700, 2, {NULL}, NULL, NULL, {0}},
+		{"many", "aeiounrtslkd", 7, 400, 3, 1200, 3, PYTHIA, NULL, NULL, {0}},
+		{"special", "ab", 12, 60, 4, 400, 0, {"ab", "Ġa", "a", "aab", "bb", "ab", "Ġ"}, NULL, NULL, {0}},
+		{"special2", "abc", 16, 300, 5, 1500, 0, {"abc", "bcab", "ca", "cab", "Ġabca", "aa", "aaa", "bca"}, NULL, NULL, {0}},
+		{"none", "ab", 12, 60, 6, 100, 0, PYTHIA, NULL, NULL, {0}},
+		{"dry", NULL, 0, 0, 0, 1000, 0, PYTHIA, NULL, "abcd abcd\nxyz\n", {0}},
+		{"multi", NULL, 0, 0, 0, 900, 0, PYTHIA, MULTI, NULL, {0}},
+		{"code", NULL, 0, 0, 0, 1000, 2, PYTHIA, CODE, NULL, {0}},
+		{"often", NULL, 0, 0, 0, 1000, 5, PYTHIA, CODE, NULL, {0}},
+		{"once", NULL, 0, 0, 0, 700, 1, {NULL}, CODE, NULL, {0}},
+		{"run", NULL, 0, 0, 0, 300, 0, {NULL}, NULL, A37 "\naaa aaaa a aa aaaaa aaaaaaaaaaa\nbaaab aaab baaa\n", {0}},
+		{"long", "abcd", 40, 20, 7, 700, 0, {NULL}, NULL, NULL, {0}},
+		{"empty", NULL, 0, 0, 0, 300, 0, PYTHIA, NULL, "", {0}},
+		{"max1", NULL, 0, 0, 0, 900, 0, PYTHIA, MULTI, NULL, {.max_token_length = 1}},
+		{"max4", NULL, 0, 0, 0, 900, 0, PYTHIA, MULTI, NULL, {.max_token_length = 4}},
+		{"max16", NULL, 0, 0, 0, 1500, 0, {NULL}, CODE, NULL, {.max_token_length = 16}},
+		{"runmax", NULL, 0, 0, 0, 300, 0, {NULL}, NULL, A37 "\n" BAA BAA BAA "\n", {.max_token_length = 5}},
+		{"seen", NULL, 0, 0, 0, 600, 0, PYTHIA, MULTI, NULL, {.seen_bytes = true}},
+		{"limit", NULL, 0, 0, 0, 500, 0, {"z", "Ġ"}, MULTI, NULL, {.seen_bytes = true, .limit_alphabet = 20}},
+		{"prefix", NULL, 0, 0, 0, 700, 0, PYTHIA, CODE, NULL, {.prefix_space = true}},
+		{"plain", NULL, 0, 0, 0, 900, 0, PYTHIA, MULTI, NULL, {.plain = true}},
 	};
 	for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
-		check(&runs[i]);
+		for (int threads = 1; threads < 4; threads += 2)
+			check(&runs[i], threads);
 	bad_input();
 	return test_done();
 }
