@@ -143,6 +143,9 @@ PLAIN=$'5 6 7\n300\n8 9 10 11 500\n12 13'
 		'shard-cat: megatron holds ids only: the masks and labels of 2 records are lost' >want
 	same want err
 	reads $'5 6\n7 8\n9' mega
+	echo '{"input_ids": [1, 2, 3], "attention_mask": [1, 0, 1]}' >hole.jsonl
+	"$BIN/shard-cat" --to npy2 hole.jsonl 2>err >/dev/null
+	says 'npy2 holds ids only: the masks and labels of 1 record are lost' err
 	"$BIN/shard-cat" -q --to npy2 --pad 3 m.jsonl 2>err >m.npy
 	[ ! -s err ]
 	reads $'1 1 5 6\n7 8 1 3\n9 3 3 3' m.npy
