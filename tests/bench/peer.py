@@ -1,6 +1,7 @@
 """peer.py - the other side of tests/bench/run: HF tokenizers, PyTorch and transformers.
 
     peer.py encode TOKENIZER TEXT           seconds to encode every line, loading not counted
+    peer.py bpe_train TEXT                  seconds to learn 32000 tokens, reading counted
     peer.py train MODEL TOKENS.jsonl STEPS  seconds a step of 4 records: forward, backward, clip, AdamW
     peer.py generate MODEL N                seconds for N greedy tokens behind a short prompt
 
@@ -24,6 +25,19 @@ def encode(tokenizer, text):
     n = 0
     for at in range(0, len(lines), 1000):
         n += sum(len(e.ids) for e in tok.encode_batch(lines[at : at + 1000], add_special_tokens=False))
+    return time.perf_counter() - start
+
+
+def bpe_train(text):
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+    tok = Tokenizer(models.BPE())
+    tok.normalizer = normalizers.NFC()
+    tok.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(vocab_size=32000, special_tokens=["<|endoftext|>", "<|padding|>"],
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    start = time.perf_counter()
+    tok.train([text], trainer)
     return time.perf_counter() - start
 
 
@@ -73,4 +87,4 @@ def generate(path, count):
     return time.perf_counter() - start
 
 
-print({"encode": encode, "train": train, "generate": generate}[sys.argv[1]](*sys.argv[2:]))
+print({"encode": encode, "bpe_train": bpe_train, "train": train, "generate": generate}[sys.argv[1]](*sys.argv[2:]))
