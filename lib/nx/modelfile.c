@@ -4,12 +4,13 @@
 #include "base/pool.h"
 #include "base/xoshiro.h"
 #include "io/safetensors.h"
+#include "io/weights.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* --- reading ------------------------------------------------------------------- */
 
@@ -34,12 +35,12 @@ static const struct param *in_table(const struct params *lay, const char *name)
 	return NULL;
 }
 
-static bool same_shape(const struct safetensors_tensor *f, const struct param *t)
+static bool same_shape(const struct tensor *f, const struct param *t)
 {
 	return f->shape[0] == t->rows && (t->cols ? f->ndim == 2 && f->shape[1] == t->cols : f->ndim == 1);
 }
 
-static int wrong_shape(const struct safetensors_tensor *f, const struct param *t, struct err *e)
+static int wrong_shape(const struct tensor *f, const struct param *t, struct err *e)
 {
 	char got[128] = "";
 	for (int i = 0; i < f->ndim; i++)
@@ -50,13 +51,13 @@ static int wrong_shape(const struct safetensors_tensor *f, const struct param *t
 }
 
 /* The file's tensor for t, of a type and shape that can be read; NULL and e otherwise. */
-static const struct safetensors_tensor *find(const struct param *t, const struct safetensors *st, const char *dir,
+static const struct tensor *find(const struct param *t, const struct tensor_set *s, const char *dir,
                                              struct err *e)
 {
-	const struct safetensors_tensor *f = safetensors_find(st, t->name);
+	const struct tensor *f = tensor_find(s, t->name);
 	if (!f)
 		err_data(e, "%s: tensor %s is missing", dir, t->name);
-	else if (f->dtype == SAFETENSORS_OTHER)
+	else if (f->dtype == TENSOR_OTHER)
 		err_data(e, "%s: tensor %s has type %s; F32, F16 and BF16 are supported", f->file, t->name, f->dtype_name);
 	else if (!same_shape(f, t))
 		wrong_shape(f, t, e);
@@ -65,28 +66,42 @@ static const struct safetensors_tensor *find(const struct param *t, const struct
 	return NULL;
 }
 
-static int read_one(float *w, const struct param *t, const struct safetensors *st, const char *dir, struct err *e)
+/* A weight that is no finite number makes all that the model says none. */
+static int check_finite(const float *v, const struct tensor *f, struct err *e)
 {
-	const struct safetensors_tensor *f = find(t, st, dir, e);
+	float zero = 0; /* times 0 all but infinities and NaN are 0 */
+	for (size_t i = 0; i < f->count; i++)
+		zero += v[i] * 0.0f;
+	if (zero == 0)
+		return 0;
+	size_t bad = 0;
+	while (isfinite(v[bad]))
+		bad++;
+	return err_data(e, "%s: tensor %s: element %zu is %g", f->file, f->name, bad, (double)v[bad]);
+}
+
+static int read_one(float *w, const struct param *t, const struct tensor_set *s, const char *dir, struct err *e)
+{
+	const struct tensor *f = find(t, s, dir, e);
 	if (!f)
 		return -1;
-	safetensors_to_f32(f, w + t->off);
-	return 0;
+	tensor_to_f32(f, w + t->off);
+	return check_finite(w + t->off, f, e);
 }
 
 /* A tied model's file may repeat the embedding as the head, but only as it is. */
-static int check_repeated_head(const float *w, const struct params *lay, const struct safetensors_tensor *f,
+static int check_repeated_head(const float *w, const struct params *lay, const struct tensor *f,
                                struct err *e)
 {
 	const struct param *t = in_table(lay, "gpt_neox.embed_in.weight");
-	if (f->dtype == SAFETENSORS_OTHER || !same_shape(f, t))
+	if (f->dtype == TENSOR_OTHER || !same_shape(f, t))
 		return wrong_shape(f, t, e);
 	if (!w)
 		return 0;
 	float *head = malloc(t->n * sizeof *head);
 	if (!head)
 		return err_mem(e);
-	safetensors_to_f32(f, head);
+	tensor_to_f32(f, head);
 	int differ = memcmp(head, w + t->off, t->n * sizeof *head);
 	free(head);
 	return differ ? err_data(e, "%s: the head is tied to the embedding, yet tensor %s differs from it", f->file, f->name)
@@ -94,10 +109,10 @@ static int check_repeated_head(const float *w, const struct params *lay, const s
 }
 
 /* w NULL: only names are looked at. */
-static int refuse_others(const float *w, const struct params *lay, const struct safetensors *st, struct err *e)
+static int refuse_others(const float *w, const struct params *lay, const struct tensor_set *s, struct err *e)
 {
-	for (size_t i = 0; i < safetensors_count(st); i++) {
-		const struct safetensors_tensor *f = safetensors_at(st, i);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct tensor *f = &s->t[i];
 		if (in_table(lay, f->name) || is_buffer(f->name))
 			continue;
 		if (lay->head == lay->embed && !strcmp(f->name, "embed_out.weight")) {
@@ -112,15 +127,13 @@ static int refuse_others(const float *w, const struct params *lay, const struct 
 
 int modelfile_read(float *w, const struct params *lay, const char *dir, struct err *e)
 {
-	struct safetensors *st;
-	int rc = 0;
-	if (safetensors_open(&st, dir, e))
-		return -1;
+	struct tensor_set s = {0};
+	int rc = weights_open(&s, dir, e);
 	for (int i = 0; i < lay->n && !rc; i++)
-		rc = read_one(w, &lay->t[i], st, dir, e);
+		rc = read_one(w, &lay->t[i], &s, dir, e);
 	if (!rc)
-		rc = refuse_others(w, lay, st, e);
-	safetensors_close(st);
+		rc = refuse_others(w, lay, &s, e);
+	tensor_release(&s);
 	return rc;
 }
 
@@ -134,34 +147,21 @@ static void note_type(char types[40], const char *name)
 
 int modelfile_check(const struct params *lay, const char *dir, char types[40], struct err *e)
 {
-	static const char *const names[] = {"model.safetensors", "model.safetensors.index.json"};
-	struct safetensors *st;
-	bool there = false;
-	for (int i = 0; i < 2; i++) {
-		struct buf path = {0};
-		if (buf_printf(&path, "%s/%s", dir, names[i]) || !buf_str(&path)) {
-			buf_release(&path);
-			return err_mem(e);
-		}
-		there = there || access(path.p, F_OK) == 0;
-		buf_release(&path);
-	}
+	struct tensor_set s = {0};
 	types[0] = '\0';
-	if (!there)
+	if (!weights_there(dir))
 		return 0;
-	if (safetensors_open(&st, dir, e))
-		return -1;
-	int rc = 1;
+	int rc = weights_open(&s, dir, e) ? -1 : 1;
 	for (int i = 0; i < lay->n && rc == 1; i++) {
-		const struct safetensors_tensor *f = find(&lay->t[i], st, dir, e);
+		const struct tensor *f = find(&lay->t[i], &s, dir, e);
 		if (f)
 			note_type(types, f->dtype_name);
 		else
 			rc = -1;
 	}
-	if (rc == 1 && refuse_others(NULL, lay, st, e))
+	if (rc == 1 && refuse_others(NULL, lay, &s, e))
 		rc = -1;
-	safetensors_close(st);
+	tensor_release(&s);
 	return rc;
 }
 
@@ -181,7 +181,7 @@ int modelfile_write(const float *w, const struct params *lay, const char *dir, s
 		src[i] = (struct safetensors_src){.name = t->name, .ndim = t->cols ? 2 : 1, .shape = {t->rows, t->cols},
 		                                  .data = w + t->off};
 	}
-	rc = safetensors_write(path.p, src, (size_t)lay->n, SAFETENSORS_F32, e);
+	rc = safetensors_write(path.p, src, (size_t)lay->n, TENSOR_F32, e);
 done:
 	free(src);
 	buf_release(&path);

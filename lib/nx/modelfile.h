@@ -1,8 +1,8 @@
 /* modelfile.h - a model's weights from and to its directory, and random ones.
  *
  * Reading holds the files against the table of parameters: a tensor that is
- * missing, of another shape, of an unknown type or not in the table is ERR_DATA
- * and named. What old checkpoints hold besides (attention.bias,
+ * missing, of another shape, of an unknown type, not in the table or with a number
+ * that is not finite is ERR_DATA and named. What old checkpoints hold besides (attention.bias,
  * attention.masked_bias, rotary_emb.inv_freq) is passed over. */
 #ifndef NX_MODELFILE_H
 #define NX_MODELFILE_H
@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-/* Fills w (lay->total floats) from dir/model.safetensors or its shards. */
+/* Fills w (lay->total floats) from dir, whichever of HF's files it has (io/weights.h). */
 int modelfile_read(float *w, const struct params *lay, const char *dir, struct err *e);
 /* Holds dir's files against the table without reading weights: 1 if all is there, with the number
  * types in `types` ("F32", "BF16, F32"), 0 if dir has no weights, -1. */

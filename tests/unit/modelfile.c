@@ -38,7 +38,7 @@ static void add(const char *name, int ndim, int64_t rows, int64_t cols, const fl
 	src[nsrc++] = (struct safetensors_src){.name = name, .ndim = ndim, .shape = {rows, cols}, .data = data};
 }
 
-static int write_and_load(struct model *m, enum safetensors_dtype as)
+static int write_and_load(struct model *m, enum tensor_dtype as)
 {
 	if (safetensors_write(file, src, nsrc, as, &e))
 		return -2;
@@ -48,7 +48,7 @@ static int write_and_load(struct model *m, enum safetensors_dtype as)
 static void refused(const char *says)
 {
 	struct model m;
-	int rc = write_and_load(&m, SAFETENSORS_F32);
+	int rc = write_and_load(&m, TENSOR_F32);
 	TEST(rc == -1 && strstr(e.msg, says), "%s", rc == -1 ? e.msg : says);
 	if (rc == 0)
 		model_release(&m);
@@ -57,7 +57,7 @@ static void refused(const char *says)
 /* Numbers exact in 8 bits survive every type. */
 static void types(void)
 {
-	static const enum safetensors_dtype as[] = {SAFETENSORS_F32, SAFETENSORS_F16, SAFETENSORS_BF16};
+	static const enum tensor_dtype as[] = {TENSOR_F32, TENSOR_F16, TENSOR_BF16};
 	static const char *const name[] = {"F32", "F16", "BF16"};
 	struct model m, n;
 	char found[40];
@@ -85,12 +85,22 @@ static void others(void)
 	add("gpt_neox.layers.1.attention.masked_bias", 0, 0, 0, some);
 	add("gpt_neox.layers.1.attention.rotary_emb.inv_freq", 1, 2, 0, some);
 	add("gpt_neox.rotary_emb.inv_freq", 1, 2, 0, some);
-	TEST(write_and_load(&n, SAFETENSORS_F32) == 0, "old buffers are passed over");
+	TEST(write_and_load(&n, TENSOR_F32) == 0, "old buffers are passed over");
 	TEST(!memcmp(m.w, n.w, m.lay.total * sizeof *m.w), "and change nothing");
 	model_release(&n);
 	list(&m);
 	add("gpt_neox.layers.2.attention.dense.bias", 1, 16, 0, some);
 	refused("model.safetensors: tensor gpt_neox.layers.2.attention.dense.bias is none of this model's");
+	float *weight = m.w + m.lay.layer[1].dense_b + 3, was = *weight;
+	list(&m);
+	*weight = NAN;
+	refused("tensor gpt_neox.layers.1.attention.dense.bias: element 3 is ");
+	*weight = -INFINITY;
+	refused("element 3 is -inf");
+	*weight = was;
+	list(&m);
+	add("gpt_neox.layers.2.attention.dense.bias", 1, 16, 0, some);
+	write_and_load(&n, TENSOR_F32);
 	char found[40];
 	TEST(modelfile_check(&m.lay, dir, found, &e) == -1 && strstr(e.msg, "is none of this"), "by the check, too");
 	list(&m);
@@ -141,7 +151,7 @@ static void tied(void)
 	float *copy = malloc(97 * 40 * sizeof *copy);
 	memcpy(copy, m.w + m.lay.embed, 97 * 40 * sizeof *copy);
 	add("embed_out.weight", 2, 97, 40, copy);
-	TEST(write_and_load(&n, SAFETENSORS_F32) == 0, "a tied head that is repeated");
+	TEST(write_and_load(&n, TENSOR_F32) == 0, "a tied head that is repeated");
 	model_release(&n);
 	copy[5] += 1;
 	refused("tensor embed_out.weight differs from it");
@@ -164,8 +174,8 @@ static void shards(void)
 	fprintf(f, "}}\n");
 	fclose(f);
 	unlink(file);
-	safetensors_write("modelfile.tmp/model-1-of-2.safetensors", src, 9, SAFETENSORS_F32, &e);
-	safetensors_write("modelfile.tmp/model-2-of-2.safetensors", src + 9, nsrc - 9, SAFETENSORS_F32, &e);
+	safetensors_write("modelfile.tmp/model-1-of-2.safetensors", src, 9, TENSOR_F32, &e);
+	safetensors_write("modelfile.tmp/model-2-of-2.safetensors", src + 9, nsrc - 9, TENSOR_F32, &e);
 	TEST(model_load(&n, dir, &e) == 0, "shards are read");
 	TEST(!memcmp(m.w, n.w, m.lay.total * sizeof *m.w), "and are the same weights");
 	TEST(modelfile_check(&n.lay, dir, found, &e) == 1 && !strcmp(found, "F32"), "and are told");
