@@ -138,6 +138,132 @@ ids() {
 	[ ! -e test ]
 }
 
+@test "a pipe, a compressed file and a plain one give the same parts" {
+	for i in $(seq 3000); do printf '{"i": %d, "text": "%0500d"}\n' "$i" "$i"; done >plain
+	zstd -q plain -o packed.zst
+	"$BIN/split" -q --test-size 0.3 --test test plain >train
+	TMPDIR=$T "$BIN/split" -q --test-size 0.3 --test test2 packed.zst >train2
+	cat plain | TMPDIR=$T "$BIN/split" -q --test-size 0.3 --test test3 >train3
+	{ read -r _ && "$BIN/split" -q --test-size 0.3 --test test4 >train4; } <plain
+	for n in 2 3; do
+		same test "test$n"
+		same train "train$n"
+	done
+	[ "$(cat test4 train4 | wc -l)" = 2999 ]
+	# nothing is left where the temporary file was, and without a place for it this is told
+	[ -z "$(find . -name 'nxtools*')" ]
+	fails 1 env TMPDIR="$T/none" "$BIN/split" --test test5 packed.zst
+	says 'split: a temporary file in ' err
+	[ ! -e test5 ]
+}
+
+@test "more files than are kept open, and one of them compressed" {
+	for i in $(seq 100); do echo "{\"i\": $i}" >"f$i"; done
+	zstd -q --rm f50
+	mv f50.zst f50
+	files=()
+	for i in $(seq 100); do files+=("f$i"); done
+	for i in $(seq 100); do echo "{\"i\": $i}"; done >whole
+	"$BIN/split" -q --test-size 0.3 --test test "${files[@]}" >train
+	"$BIN/split" -q --test-size 0.3 --test want whole >want2
+	same want test
+	same want2 train
+}
+
+@test "a byte-order mark is no part of the first record, an input that shrinks is told" {
+	printf '\357\273\277{"i": 1}\n{"i": 2}' >bom
+	"$BIN/split" -q --no-shuffle --test-size 1 --test test bom >train
+	echo '{"i": 1}' >want
+	same want train
+	for i in $(seq 3000); do printf '{"i": %d, "text": "%0500d"}\n' "$i" "$i"; done >plain
+	mkfifo more
+	"$BIN/split" -q --test test2 plain more >train 2>err &
+	pid=$!
+	{ sleep 0.5 && : >plain && cat ten.jsonl; } >more
+	got=0
+	wait $pid || got=$?
+	[ "$got" = 1 ]
+	says 'split: an input has become shorter while it was read' err
+	[ ! -e test2 ]
+}
+
+@test "--zstd compresses both parts" {
+	"$BIN/split" --test-size 3 -z --test test.zst ten.jsonl >train.zst
+	zstd -qdc test.zst >test
+	[ "$(ids test)" = "5 6 0" ]
+	zstd -qdc train.zst >train
+	[ "$(ids train)" = "7 3 2 4 9 1 8" ]
+}
+
+@test "--by: what is chosen is the value's, whatever comes before and after it" {
+	for i in $(seq 2000); do echo "{\"q\": \"v$((i % 500))\", \"i\": $i}"; done >many
+	"$BIN/split" --by q --test-size 0.2 --test test many >train 2>err
+	[ "$(cat test train | sort)" = "$(sort many)" ]
+	# all of a value in one part, and about a fifth of the 500 values
+	grep -o '"v[0-9]*"' test | sort -u >tested
+	grep -o '"v[0-9]*"' train | sort -u >trained
+	[ -z "$(comm -12 tested trained)" ]
+	[ "$(wc -l <tested)" -gt 75 ]
+	[ "$(wc -l <tested)" -lt 125 ]
+	# the same in any order, of any part of the data, spelled in any way
+	sed 's/^{"q": "v\(.*\)", \("i".*\)}$/{\2,"q":"\\u0076\1"}/' many | tail -n 1000 | tac | "$BIN/split" -q --by q --test-size 0.2 --test test2 >train2
+	[ -s test2 ]
+	sed 's/.*u0076\([0-9]*\)".*/"v\1"/' test2 | sort -u >tested2
+	[ -z "$(comm -13 tested tested2)" ]
+	sed 's/.*u0076\([0-9]*\)".*/"v\1"/' train2 | sort -u | comm -12 tested - >both
+	[ ! -s both ]
+	# a larger fraction holds the smaller one's values; another seed does not
+	"$BIN/split" -q --by q --test-size 0.4 --test larger many >/dev/null
+	[ -z "$(comm -23 <(sort test) <(sort larger))" ]
+	"$BIN/split" -q --by q --test-size 0.2 --seed 7 --test other many >/dev/null
+	fails 1 cmp test other
+}
+
+@test "--by: the hash is the one that the page describes" {
+	for v in '"a"' '"b"' 1 2.50 null true '[1, 2]' '{"k": "x"}' '"\u00e9"' '""'; do echo "{\"f\": $v}"; done >values
+	# computed by tests/reference/splitby.py: chances of seed 42
+	for line in 1:0.3216476463646898:0.32164764636468984 2:0.21426564277218785:0.21426564277218788 3:0.35221428847773373:0.3522142884777338 4:0.49385436769196367:0.4938543676919637 5:0.38294052774258047:0.3829405277425805 6:0.5078354995511819:0.507835499551182 7:0.2559786009097804:0.2559786009097805 8:0.843116832457652:0.8431168324576521 9:0.2329529262060981:0.23295292620609812 10:0.10176244780015031:0.10176244780015033; do
+		IFS=: read -r n chance above <<<"$line"
+		sed -n "${n}p" values >one
+		"$BIN/split" -q --by f --test-size "$above" --test test one >train
+		[ -s test ]
+		"$BIN/split" -q --by f --test-size "$chance" --test test one >train
+		[ -s train ]
+	done
+}
+
+@test "--by streams: the first records are there before the last" {
+	mkfifo in
+	"$BIN/split" -q --by i --test-size 0.5 --test /dev/null in >train &
+	pid=$!
+	{
+		for i in $(seq 20000); do echo "{\"i\": $i, \"x\": \"some text to fill a buffer\"}"; done
+		for _ in $(seq 50); do [ -s train ] && break || sleep 0.1; done
+		[ -s train ] && echo yes >streamed
+		echo '{"i": 0}'
+	} >in
+	wait $pid
+	[ -e streamed ]
+}
+
+@test "--by: what it cannot do is told" {
+	fails 2 "$BIN/split" --by i --test-size 3 --test test ten.jsonl
+	says '--by needs a fraction for --test-size' err
+	fails 2 "$BIN/split" --by i --train-size 0.5 --test test ten.jsonl
+	says 'the training part is the rest' err
+	echo '{"j": 1}' >>ten.jsonl
+	fails 1 "$BIN/split" --by i --train train --test test ten.jsonl
+	says 'split: ten.jsonl:11: field "i" is missing' err
+	[ ! -e train ]
+	[ ! -e test ]
+	"$BIN/split" --skip-bad --by i --train train --test test ten.jsonl 2>err
+	says 'skipped 1 bad record, the first: ten.jsonl:11: field "i" is missing' err
+	"$BIN/bpe-train" -q -V 300 -o t.json ten.jsonl
+	"$BIN/bpe-encode" -q -t -T t.json --shard ten.jsonl -o a.nxs
+	fails 1 "$BIN/split" --by i --test test a.nxs
+	says 'a token shard has no fields' err
+}
+
 @test "the guide's data: 1260 and 140 records, its first test rows" {
 	need_shared
 	"$BIN/split" --test-size 0.1 --seed 123 --test test "$SHARED/lamini_docs.jsonl" >train 2>err

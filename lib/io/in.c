@@ -21,6 +21,8 @@ struct in {
 	bool started;  /* the magic has been looked at */
 	bool line_one; /* no line taken yet: a byte-order mark may come */
 	bool ended;
+	off_t taken; /* the file's offset behind what was read; -1: it cannot be read again */
+	off_t line;  /* where the present line begins; -1 likewise */
 	size_t at, n; /* decoded bytes waiting: buf[at..n) */
 	char buf[CHUNK];
 };
@@ -33,6 +35,8 @@ static ssize_t read_fd(struct in *in, void *p, size_t cap, struct err *e)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		err_io(e, "%s", in->name);
+	else if (in->taken >= 0)
+		in->taken += n;
 	return n;
 }
 
@@ -103,6 +107,7 @@ int in_open(struct in **out, const char *path, struct err *e)
 		return err_mem(e);
 	}
 	in->line_one = true;
+	in->taken = in->line = -1;
 	in->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 	if (in->fd < 0) {
 		err_io(e, "%s", path);
@@ -110,14 +115,34 @@ int in_open(struct in **out, const char *path, struct err *e)
 		return -1;
 	}
 	struct stat st;
-	if (fstat(in->fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-		errno = EISDIR;
+	bool known = fstat(in->fd, &st) == 0;
+	if (!known || S_ISDIR(st.st_mode)) {
+		if (known)
+			errno = EISDIR;
 		err_io(e, "%s", in->name);
 		in_close(in);
 		return -1;
 	}
+	if (S_ISREG(st.st_mode))
+		in->taken = lseek(in->fd, 0, SEEK_CUR);
 	*out = in;
 	return 0;
+}
+
+off_t in_tell(const struct in *in)
+{
+	/* at the first call nothing is known of the form yet: the magic is not looked at */
+	return in->taken < 0 || in->z ? -1 : in->taken - (off_t)(in->n - in->at) - (off_t)(in->head_n - in->head_at);
+}
+
+off_t in_line_at(const struct in *in)
+{
+	return in->line;
+}
+
+int in_fd(const struct in *in)
+{
+	return in->fd;
 }
 
 const char *in_name(const struct in *in)
@@ -185,6 +210,8 @@ int in_line(struct in *in, struct buf *line, struct err *e)
 			return -1;
 		if (rc == 0)
 			break;
+		if (!any)
+			in->line = in_tell(in);
 		any = true;
 		char *from = in->buf + in->at, *nl = memchr(from, '\n', in->n - in->at);
 		size_t n = nl ? (size_t)(nl - from) : in->n - in->at;
@@ -200,6 +227,7 @@ int in_line(struct in *in, struct buf *line, struct err *e)
 		line->n--;
 	if (in->line_one && line->n >= 3 && memcmp(line->p, "\xEF\xBB\xBF", 3) == 0) {
 		line->n -= 3;
+		in->line += in->line < 0 ? 0 : 3;
 		memmove(line->p, line->p + 3, line->n);
 	}
 	in->line_one = false;

@@ -28,6 +28,11 @@ ssize_t in_full(struct in *in, void *p, size_t n, struct err *e);
 /* Next line without its "\n" or "\r\n": 1, 0 at the end, -1. The last line needs
  * no newline. A byte-order mark at the start of the input is dropped. */
 int in_line(struct in *in, struct buf *line, struct err *e);
+/* For reading again with pread(in_fd(in)): the file's offset of the next byte, and of what
+ * in_line gave last. -1 where that cannot be: a pipe, a terminal, a compressed file. */
+off_t in_tell(const struct in *in);
+off_t in_line_at(const struct in *in);
+int in_fd(const struct in *in);
 void in_close(struct in *in); /* NULL is fine */
 
 /* A whole file at once into b (config.json, tokenizer.json); zstd as well. */

@@ -36,12 +36,18 @@ static int next_line(struct jsonl *r, struct err *e)
 	return 0;
 }
 
-int jsonl_next(struct jsonl *r, struct json **rec, struct err *e)
+int jsonl_next_raw(struct jsonl *r, struct err *e)
 {
 	int rc;
 	do
 		rc = next_line(r, e);
 	while (rc == 1 && lines_blank(r->text.p, r->text.n));
+	return rc;
+}
+
+int jsonl_next(struct jsonl *r, struct json **rec, struct err *e)
+{
+	int rc = jsonl_next_raw(r, e);
 	if (rc != 1)
 		return rc;
 	if (json_parse(&r->arena, r->text.p, r->text.n, rec, e))

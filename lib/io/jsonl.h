@@ -32,6 +32,8 @@ struct jsonl {
 int jsonl_open(struct jsonl *r, int npaths, char **paths, struct err *e);
 /* 1: a record (any JSON value), 0: the end, -1: error. */
 int jsonl_next(struct jsonl *r, struct json **rec, struct err *e);
+/* The next line that is not blank into r->text, not looked at further. */
+int jsonl_next_raw(struct jsonl *r, struct err *e);
 /* Puts "FILE:LINE: " before the message e already holds, unless it is of a system
  * call or memory, which no line is to blame for; returns -1. */
 int jsonl_at(const struct jsonl *r, struct err *e);

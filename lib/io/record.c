@@ -1,4 +1,6 @@
 #include "io/record.h"
+#include "io/in.h"
+#include "io/jsonfast.h"
 #include "io/jsonl.h"
 
 #include <stdlib.h>
@@ -104,11 +106,6 @@ int record_at(const struct record_in *r, struct err *e)
 	if (e->kind == ERR_IO || e->kind == ERR_MEM)
 		return -1;
 	return err_prefix(e, "%s: record %llu: ", in_name(r->in), (unsigned long long)r->count);
-}
-
-const struct buf *record_line(const struct record_in *r)
-{
-	return r->form == RECORD_SHARD ? NULL : &r->lines.text;
 }
 
 void record_close(struct record_in *r)
@@ -226,18 +223,25 @@ static int from_json(struct record_in *r, struct json *obj, struct record *rec, 
 	return positions ? pieces(r, positions, rec, e) : 0;
 }
 
+/* A shard behind JSON lines, the first of which are file `at`, would be read as a broken
+ * line: says what it is. -1. */
+static int bad_line(struct record_in *r, int at, struct err *e)
+{
+	if (e->kind == ERR_DATA && r->lines.at != at && r->lines.text.n && r->lines.text.p[0] == SHARD_MAGIC[0]) {
+		err_data(e, "%s is a token shard and %s is JSON lines: one run reads one form", r->lines.name, r->paths[0]);
+		e->kind = ERR_IO;
+	}
+	return -1;
+}
+
 static int next_line(struct record_in *r, struct record *rec, struct err *e)
 {
 	struct json *obj;
 	int at = r->lines.at, rc = jsonl_next(&r->lines, &obj, e);
-	/* a shard behind JSON lines would be read as a broken line: say what it is */
-	if (rc < 0 && e->kind == ERR_DATA && r->lines.at != at && r->lines.text.n && r->lines.text.p[0] == SHARD_MAGIC[0]) {
-		err_data(e, "%s is a token shard and %s is JSON lines: one run reads one form", r->lines.name, r->paths[0]);
-		e->kind = ERR_IO;
-		return -1;
-	}
-	if (rc <= 0)
-		return rc;
+	if (rc < 0)
+		return bad_line(r, at, e);
+	if (rc == 0)
+		return 0;
 	return from_json(r, obj, rec, e) ? jsonl_at(&r->lines, e) : 1;
 }
 
@@ -261,17 +265,26 @@ static int next_file(struct record_in *r, struct err *e)
 	return open_shard(r, e) ? -1 : 1;
 }
 
+/* The next record of the present shard or, at its end, of the next. */
+static int next_of_shards(struct record_in *r, struct shard_rec *s, struct err *e)
+{
+	int rc;
+	arena_reset(&r->arena);
+	while ((rc = shard_next(r->shard, s, e)) == 0)
+		if ((rc = next_file(r, e)) <= 0)
+			return rc;
+	r->count += rc > 0;
+	return rc;
+}
+
 static int next_shard(struct record_in *r, struct record *rec, struct err *e)
 {
 	struct shard_rec s;
-	int rc;
-	arena_reset(&r->arena);
-	while ((rc = shard_next(r->shard, &s, e)) == 0)
-		if ((rc = next_file(r, e)) <= 0)
-			return rc;
-	if (rc < 0 || room(r, s.n, e))
+	int rc = next_of_shards(r, &s, e);
+	if (rc <= 0)
+		return rc;
+	if (room(r, s.n, e))
 		return -1;
-	r->count++;
 	for (size_t i = 0; i < s.n; i++) {
 		r->ids[i] = s.ids[i];
 		r->labels[i] = !s.keep || s.keep[i] ? s.ids[i] : RECORD_IGNORE;
@@ -288,6 +301,48 @@ int record_next(struct record_in *r, struct record *rec, struct err *e)
 	if (r->ended)
 		return 0;
 	int rc = r->form == RECORD_SHARD ? next_shard(r, rec, e) : next_line(r, rec, e);
+	r->ended = rc == 0 || (rc < 0 && e->kind != ERR_DATA);
+	return rc;
+}
+
+static int raw_line(struct record_in *r, struct record_raw *raw, struct err *e)
+{
+	struct json *obj;
+	int at = r->lines.at, rc = jsonl_next_raw(&r->lines, e);
+	if (rc <= 0)
+		return rc;
+	const struct buf *b = &r->lines.text;
+	if (!jsonfast_object(b->p, b->n)) {
+		if (json_parse(&r->lines.arena, b->p, b->n, &obj, e)) {
+			jsonl_at(&r->lines, e);
+			return bad_line(r, at, e);
+		}
+		if (!json_is(obj, JSON_OBJECT)) {
+			err_data(e, "the record is no JSON object");
+			return jsonl_at(&r->lines, e);
+		}
+	}
+	*raw = (struct record_raw){b->p, b->n, in_fd(r->lines.in), in_line_at(r->lines.in), r->lines.at};
+	return 1;
+}
+
+static int raw_shard(struct record_in *r, struct record_raw *raw, struct err *e)
+{
+	struct shard_rec s;
+	int rc = next_of_shards(r, &s, e);
+	if (rc <= 0)
+		return rc;
+	*raw = (struct record_raw){.fd = in_fd(r->in), .at = in_tell(r->in), .file = r->at};
+	raw->p = shard_raw(r->shard, &raw->n);
+	raw->at -= raw->at < 0 ? 0 : (off_t)raw->n;
+	return 1;
+}
+
+int record_next_raw(struct record_in *r, struct record_raw *raw, struct err *e)
+{
+	if (r->ended)
+		return 0;
+	int rc = r->form == RECORD_SHARD ? raw_shard(r, raw, e) : raw_line(r, raw, e);
 	r->ended = rc == 0 || (rc < 0 && e->kind != ERR_DATA);
 	return rc;
 }
@@ -404,6 +459,13 @@ void record_packer_release(struct record_packer *p)
 	free(p->keep);
 	p->keep = NULL;
 	p->cap = 0;
+}
+
+int record_put_raw(struct record_out *o, const char *p, size_t n, struct err *e)
+{
+	if (o->shard)
+		return shard_put_raw(o->shard, p, n, e);
+	return out_write(o->out, p, n, e) || out_write(o->out, "\n", 1, e) ? -1 : 0;
 }
 
 int record_flush(struct record_out *o, struct err *e)

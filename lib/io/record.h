@@ -31,6 +31,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { RECORD_IGNORE = -100 }; /* the label of a token that is not in the loss */
 
@@ -64,8 +65,17 @@ struct arena *record_arena(struct record_in *in); /* lives as long as the presen
 /* Puts "FILE:LINE: " (JSON lines) or "FILE: record N: " before e's message, unless it
  * is of a system call or memory; returns -1. */
 int record_at(const struct record_in *in, struct err *e);
-/* The present JSON line as it was read, without its newline; NULL from a shard. */
-const struct buf *record_line(const struct record_in *in);
+/* The next record as it stands in its input, for programs that pass it through: a JSON
+ * line without its newline, known to be an object, its fields not looked at; or a shard's
+ * record. Returns and goes on as record_next does. */
+struct record_raw {
+	const char *p; /* valid until the next call */
+	size_t n;
+	int fd;   /* pread(fd, p, n, at) gives it again while its file is open ... */
+	off_t at; /* ... unless at is -1 */
+	int file; /* the number of its input, from 0 */
+};
+int record_next_raw(struct record_in *in, struct record_raw *raw, struct err *e);
 void record_close(struct record_in *in);
 
 /* head is only looked at for RECORD_SHARD; RECORD_NONE writes an empty file. */
@@ -88,6 +98,8 @@ struct record_packer {
 int record_pack(struct record_packer *p, const struct record *r, struct arena *a, struct buf *b, struct err *e);
 int record_put_packed(struct record_out *out, const struct buf *b, uint64_t records, uint64_t tokens, struct err *e);
 void record_packer_release(struct record_packer *p);
+/* Bytes of record_next_raw, from inputs of the output's form and vocabulary. */
+int record_put_raw(struct record_out *out, const char *p, size_t n, struct err *e);
 int record_flush(struct record_out *out, struct err *e);
 int record_commit(struct record_out *out, struct err *e); /* frees out either way */
 void record_abort(struct record_out *out);

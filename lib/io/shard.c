@@ -235,6 +235,14 @@ int shard_put(struct shard_writer *w, const struct shard_rec *r, struct err *e)
 	return shard_pack(&w->head, r, &w->b, e) ? -1 : shard_put_packed(w, w->b.p, w->b.n, 1, r->n, e);
 }
 
+int shard_put_raw(struct shard_writer *w, const void *p, size_t n, struct err *e)
+{
+	size_t tokens = n < 4 ? 0 : get32(p) & LENGTH;
+	if (n < 4 || n % 4 || n - 4 < id_bytes(tokens, width_of(&w->head)))
+		return err_data(e, "no record of a shard: has the input changed while it was read?");
+	return shard_put_packed(w, p, n, 1, tokens, e);
+}
+
 int shard_end(struct shard_writer *w, struct err *e)
 {
 	unsigned char b[4 + TRAILER];
@@ -410,27 +418,27 @@ static int read_starts(struct shard_reader *r, size_t n, struct shard_rec *rec, 
 	return 0;
 }
 
-/* A record's first word, and what follows it into r->raw. */
+/* What follows a record's first word. */
 static int read_record(struct shard_reader *r, uint32_t w, struct shard_rec *rec, struct err *e)
 {
 	size_t n = w & LENGTH;
 	bool attn = n && w & HAS_ATTN, keep = n && w & HAS_KEEP; /* no tokens, no masks */
 	if (w & ~(LENGTH | HAS_ATTN | HAS_KEEP | HAS_STARTS))
 		return broken(r, e, "the shard is damaged: a record begins with unknown flags");
-	buf_reset(&r->raw);
 	if (read_more(r, id_bytes(n, r->width) + ((size_t)attn + keep) * words(n) * 4, e) || room(r, n, e))
 		return -1;
 	*rec = (struct shard_rec){.n = n, .ids = r->ids, .attn = attn ? r->attn : NULL, .keep = keep ? r->keep : NULL};
 	return w & HAS_STARTS ? read_starts(r, n, rec, e) : 0;
 }
 
-/* 1: w is a record's first word, with its bytes in `first`; 0: the clean end. */
-static int first_word(struct shard_reader *r, unsigned char first[4], uint32_t *w, struct err *e)
+/* 1: w is a record's first word, and all that r->raw holds; 0: the clean end. */
+static int first_word(struct shard_reader *r, uint32_t *w, struct err *e)
 {
 	for (;;) {
-		if (need(r, first, 4, e))
+		buf_reset(&r->raw);
+		if (read_more(r, 4, e))
 			return -1;
-		*w = get32(first);
+		*w = get32((unsigned char *)r->raw.p);
 		if (*w != THE_END)
 			return 1;
 		int rc = trailer(r, e);
@@ -441,16 +449,15 @@ static int first_word(struct shard_reader *r, unsigned char first[4], uint32_t *
 
 int shard_next(struct shard_reader *r, struct shard_rec *rec, struct err *e)
 {
-	unsigned char first[4];
 	uint32_t w;
-	int rc = first_word(r, first, &w, e);
+	int rc = first_word(r, &w, e);
 	if (rc <= 0)
 		return rc;
 	if (read_record(r, w, rec, e))
 		return -1;
 	size_t n = rec->n;
-	r->hash = hash_words(hash_words(r->hash, first, 4), r->raw.p, r->raw.n);
-	const unsigned char *p = (unsigned char *)r->raw.p;
+	r->hash = hash_words(r->hash, r->raw.p, r->raw.n);
+	const unsigned char *p = (unsigned char *)r->raw.p + 4;
 	for (size_t i = 0; i < n; i++) {
 		uint32_t id = r->width == 2 ? get16(p + 2 * i) : get32(p + 4 * i);
 		if (id >= r->head.vocab)
@@ -467,6 +474,12 @@ int shard_next(struct shard_reader *r, struct shard_rec *rec, struct err *e)
 	r->tokens += n;
 	r->count++;
 	return 1;
+}
+
+const void *shard_raw(const struct shard_reader *r, size_t *n)
+{
+	*n = r->raw.n;
+	return r->raw.p;
 }
 
 uint64_t shard_count(const struct shard_reader *r)

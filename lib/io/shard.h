@@ -47,6 +47,8 @@ int shard_put(struct shard_writer *w, const struct shard_rec *r, struct err *e);
  * record's bytes to b; shard_put_packed writes those of `records` records of `tokens` tokens. */
 int shard_pack(const struct shard_head *h, const struct shard_rec *r, struct buf *b, struct err *e);
 int shard_put_packed(struct shard_writer *w, const void *p, size_t n, uint64_t records, uint64_t tokens, struct err *e);
+/* A record as shard_raw gave it, from a shard of the same vocabulary. */
+int shard_put_raw(struct shard_writer *w, const void *p, size_t n, struct err *e);
 int shard_end(struct shard_writer *w, struct err *e); /* writes the trailer, frees w; out stays open */
 void shard_drop(struct shard_writer *w);              /* frees w without a trailer */
 
@@ -54,6 +56,8 @@ int shard_open(struct in *in, struct shard_reader **r, struct err *e); /* reads 
 const struct shard_head *shard_headof(const struct shard_reader *r);
 /* 1: a record, valid until the next call; 0: clean end; -1. attn and keep are NULL when all set. */
 int shard_next(struct shard_reader *r, struct shard_rec *rec, struct err *e);
+/* The record read last as it stands in the shard: n bytes, valid until the next call. */
+const void *shard_raw(const struct shard_reader *r, size_t *n);
 uint64_t shard_count(const struct shard_reader *r); /* records read so far */
 void shard_close(struct shard_reader *r);           /* does not close `in` */
 

@@ -24,18 +24,25 @@ static int open_nameless(const char *dir)
 	return fd;
 }
 
+int spool_temp(const char **dir, struct err *e)
+{
+	const char *tmpdir = getenv("TMPDIR");
+	*dir = tmpdir && *tmpdir ? tmpdir : "/tmp";
+	int fd = open_nameless(*dir);
+	return fd < 0 ? err_io(e, "a temporary file in %s", *dir) : fd;
+}
+
 int spool_open(struct spool **out, struct err *e)
 {
-	const char *dir = getenv("TMPDIR");
 	struct spool *s = calloc(1, sizeof *s);
 	if (!s)
 		return err_mem(e);
-	s->dir = dir && *dir ? dir : "/tmp";
-	int fd = open_nameless(s->dir);
-	if (fd < 0 || !(s->f = fdopen(fd, "w+b"))) {
+	int fd = spool_temp(&s->dir, e);
+	if (fd >= 0 && !(s->f = fdopen(fd, "w+b"))) {
 		err_io(e, "a temporary file in %s", s->dir);
-		if (fd >= 0)
-			close(fd);
+		close(fd);
+	}
+	if (!s->f) {
 		free(s);
 		return -1;
 	}

@@ -16,6 +16,9 @@
 
 struct spool;
 
+/* The nameless file alone: its descriptor, or -1. *dir is told for messages. */
+int spool_temp(const char **dir, struct err *e);
+
 int spool_open(struct spool **s, struct err *e);
 int spool_write(struct spool *s, const void *p, size_t n, struct err *e);
 int spool_rewind(struct spool *s, struct err *e);

@@ -32,6 +32,13 @@ static int check_count(const struct perm_size *s, uint64_t n, const char *what, 
 	                (unsigned long long)s->count, (unsigned long long)n);
 }
 
+int perm_check(const struct perm_size *test, const struct perm_size *train, struct err *e)
+{
+	if (test->kind == PERM_FRACTION && train->kind == PERM_FRACTION && test->fraction + train->fraction > 1)
+		return err_usage(e, "test size %g and train size %g are more than 1 together", test->fraction, train->fraction);
+	return 0;
+}
+
 int perm_sizes(uint64_t n, const struct perm_size *test, const struct perm_size *train, uint64_t *ntest,
                uint64_t *ntrain, struct err *e)
 {
@@ -41,9 +48,8 @@ int perm_sizes(uint64_t n, const struct perm_size *test, const struct perm_size 
 		return 0;
 	if (test->kind == PERM_REST && train->kind == PERM_REST)
 		test = &quarter;
-	if (test->kind == PERM_FRACTION && train->kind == PERM_FRACTION && test->fraction + train->fraction > 1)
-		return err_usage(e, "test size %g and train size %g are more than 1 together", test->fraction, train->fraction);
-	if (check_count(test, n, "test size", e) || check_count(train, n, "train size", e))
+	if (perm_check(test, train, e) || check_count(test, n, "test size", e) ||
+	    check_count(train, n, "train size", e))
 		return -1;
 	/* the product is rounded before it is rounded up: 0.07 * 100 makes 8, as in Python */
 	uint64_t a = test->kind == PERM_FRACTION ? (uint64_t)ceil(test->fraction * (double)n) : test->count;
@@ -62,15 +68,15 @@ int perm_sizes(uint64_t n, const struct perm_size *test, const struct perm_size 
 	return 0;
 }
 
-void perm_draw(size_t *p, size_t n, uint64_t seed)
+void perm_shuffle(void *p, size_t n, size_t size, uint64_t seed)
 {
 	struct pcg r;
+	char was[PERM_MAX_SIZE], *item = p;
 	pcg_seed(&r, seed);
-	for (size_t i = 0; i < n; i++)
-		p[i] = i;
 	for (size_t i = n; i-- > 1;) {
-		size_t j = (size_t)pcg_interval(&r, i), was = p[i];
-		p[i] = p[j];
-		p[j] = was;
+		size_t j = (size_t)pcg_interval(&r, i);
+		memcpy(was, item + i * size, size);
+		memmove(item + i * size, item + j * size, size);
+		memcpy(item + j * size, was, size);
 	}
 }

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "io/in.h"
 #include "io/json.h"
+#include "io/jsonfast.h"
 #include "io/jsonl.h"
 #include "io/out.h"
 #include "io/record.h"
@@ -108,6 +109,42 @@ static void json(void)
 }
 
 /* --- JSON lines -------------------------------------------------------------------- */
+
+/* jsonfast says yes to nothing that json_parse refuses, and to what is usual. */
+static void fast(void)
+{
+	static const char *const usual[] = {
+		"{}", " { } ", "{\"a\":1}", "{\"a\": [1, -0.5e+7, [], {}, {\"b\": null}], \"c\": true, \"\": false}\r",
+		"{\"a\": \"\\u00e9\\n\\\"\\\\ \xC3\xA9\xF0\x9F\x98\x80 and much more text of plain letters\"}", "{\"a\":{\"b\":[[[0]]]}}",
+	};
+	static const char bytes[] = "{}[]\",:\\u0d8eE+-.truefalsnl \t\n\x01\x7F\x80\xC3\xA9\xED\xA0";
+	int no = 0, wrong = 0, yes = 0;
+	uint64_t h = HASH_SEED;
+	struct arena a = {0};
+	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
+		char text[200];
+		size_t n = strlen(usual[i]);
+		no += !jsonfast_object(usual[i], n);
+		for (int k = 0; k < 20000; k++) {
+			struct json *v;
+			memcpy(text, usual[i], n);
+			for (int m = 0; m <= k % 3; m++) {
+				h = hash_word(h, (uint32_t)k);
+				text[(h >> 40) % n] = bytes[h % (sizeof bytes - 1)];
+			}
+			size_t len = k % 5 ? n : (h >> 20) % n;
+			arena_reset(&a);
+			if (jsonfast_object(text, len)) {
+				yes++;
+				wrong += json_parse(&a, text, len, &v, &e) || v->type != JSON_OBJECT;
+			}
+		}
+	}
+	arena_release(&a);
+	TEST(no == 0, "usual objects are seen at once, %d are not", no);
+	TEST(wrong == 0 && yes > 1000, "%d changed ones taken, %d of them wrongly", yes, wrong);
+	TEST(!jsonfast_object("", 0) && !jsonfast_object("[1]", 3) && !jsonfast_object("{\"a\":\"\\ud800\"}", 14), "no object is none");
+}
 
 static void lines(void)
 {
@@ -392,6 +429,7 @@ int main(void)
 {
 	const char *dir = test_dir();
 	json();
+	fast();
 	lines();
 	streams();
 	shards();
