@@ -15,6 +15,7 @@ static const char *output, *config, *size, *tokenizer, *act;
 static uint64_t seed = 42;
 static int64_t vocab, hidden, layers, heads, ffn, max_pos;
 static double rotary_pct = -1, rotary_base = -1, range = -1;
+static int save_dtype;
 static bool tied, sequential, force, quiet;
 
 static const struct opt opts[] = {
@@ -23,6 +24,7 @@ static const struct opt opts[] = {
 	{'S', "size", OPT_STR, &size, "NAME", "take the shape of a Pythia, pythia-14m to -12b", 0, 0, NULL},
 	{'T', "tokenizer", OPT_STR, &tokenizer, "FILE", "put this tokenizer.json in the directory", 0, 0, NULL},
 	{'s', "seed", OPT_U64, &seed, "N", "seed of the random weights (default 42)", 0, 0, NULL},
+	{0, "save-dtype", OPT_WORD, &save_dtype, TENSOR_WORDS, "the type of the weights in the file (default f32)", 0, 0, NULL},
 	{0, "force", OPT_FLAG, &force, NULL, "write into a directory that is not empty", 0, 0, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "Other than in the shape taken", 0, 0, NULL},
 	{'V', "vocab-size", OPT_I64, &vocab, "N", "rows of the embeddings", 1, 1 << 27, NULL},
@@ -160,7 +162,7 @@ static void make(const struct config *c, const struct bpe *t)
 		die_err(&e);
 	}
 	size_t count = m.lay.count;
-	int rc = model_save(&m, outdir_path(d), &e) || (t && write_tokenizer(outdir_path(d), t, c, &e));
+	int rc = model_save_as(&m, outdir_path(d), (enum tensor_dtype)save_dtype, &e) || (t && write_tokenizer(outdir_path(d), t, c, &e));
 	model_release(&m);
 	if (rc) {
 		outdir_abort(d);

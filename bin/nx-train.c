@@ -20,7 +20,7 @@
 static const char *model, *output = "nx-{steps}-steps-{timestamp}", *log_file, *eval_file;
 static struct trainer_rule rule;
 static double min_lr = -1;
-static int optim_word, sched_word, sampler_word, reduction_word;
+static int optim_word, sched_word, sampler_word, reduction_word, save_dtype;
 static int64_t seed = 42, eval_batch = 8, eval_steps, logging_steps = 1, threads;
 static bool any_tokenizer, overwrite, dry_run, verbose, quiet;
 
@@ -31,6 +31,7 @@ static const struct opt opts[] = {
 	{0, "overwrite-output-dir", OPT_FLAG, &overwrite, NULL, "write into DIR although it holds files", 0, 0, NULL},
 	{0, "eval", OPT_STR, &eval_file, "FILE", "records to evaluate the trained model on", 0, 0, NULL},
 	{0, "log", OPT_STR, &log_file, "FILE", "write the log to FILE as JSON lines", 0, 0, NULL},
+	{0, "save-dtype", OPT_WORD, &save_dtype, TENSOR_WORDS, "the type of the trained weights in the file (default f32)", 0, 0, NULL},
 	{0, "any-tokenizer", OPT_FLAG, &any_tokenizer, NULL, "take a shard of another tokenizer than the model's", 0, 0, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "How long and on what", 0, 0, NULL},
 	{0, "num-train-epochs", OPT_F64, &rule.epochs, "X", "visit every record X times (default 3)", 1e-9, 1e9, NULL},
@@ -327,13 +328,23 @@ static void open_output(struct job *j, struct outdir **d)
 	die_err(&e);
 }
 
+/* Training is not lost over a weight that the type cannot hold: then it is float32. */
+static int save_weights(const struct job *j, const char *dir, struct err *e)
+{
+	int rc = model_save_as(&j->m, dir, (enum tensor_dtype)save_dtype, e);
+	if (rc == 0 || save_dtype == TENSOR_F32 || e->kind != ERR_DATA)
+		return rc;
+	die_warn("%s: saved as f32 instead", e->msg);
+	return model_save(&j->m, dir, e);
+}
+
 static void save(struct job *j)
 {
 	static const char *const copied[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"};
 	struct outdir *d;
 	struct err e;
 	open_output(j, &d);
-	int rc = model_save(&j->m, outdir_path(d), &e);
+	int rc = save_weights(j, outdir_path(d), &e);
 	for (size_t i = 0; rc == 0 && i < sizeof copied / sizeof *copied; i++)
 		rc = outdir_copy(d, j->dir, copied[i], &e) < 0 ? -1 : 0;
 	if (rc) {

@@ -71,6 +71,20 @@ tokenizer() {
 	fails 1 cmp -s a/model.safetensors c/model.safetensors
 }
 
+@test "weights of half the size" {
+	"$BIN/nx-init" -q -o m "${TINY[@]}"
+	for type in f16 bf16; do
+		"$BIN/nx-init" -q -o $type "${TINY[@]}" --save-dtype $type
+		"$BIN/nx-info" $type >out
+		says "weights: ${type^^}" out
+		[ "$(stat -c %s $type/model.safetensors)" -lt "$(($(stat -c %s m/model.safetensors) / 2 + 2000))" ]
+	done
+	has torch_dtype '"float16"' f16
+	has torch_dtype '"bfloat16"' bf16
+	fails 2 "$BIN/nx-init" -o n "${TINY[@]}" --save-dtype f64
+	says '--save-dtype is one of f32|f16|bf16, not "f64"' err
+}
+
 @test "a tokenizer goes along and says where a text ends" {
 	tokenizer
 	"$BIN/nx-init" -q -o m "${TINY[@]}" -T tokenizer.json

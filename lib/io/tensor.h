@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 enum tensor_dtype { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_OTHER };
+#define TENSOR_WORDS "f32|f16|bf16" /* in the order of the enum: what can be written */
 
 enum { TENSOR_NDIM = 8 };
 

@@ -53,7 +53,14 @@ int model_init(struct model *m, const struct config *c, uint64_t seed, struct er
 
 int model_save(const struct model *m, const char *dir, struct err *e)
 {
-	return modelfile_write(m->w, &m->lay, dir, e) || config_save(&m->cfg, dir, "float32", e) ? -1 : 0;
+	return model_save_as(m, dir, TENSOR_F32, e);
+}
+
+int model_save_as(const struct model *m, const char *dir, enum tensor_dtype as, struct err *e)
+{
+	if (modelfile_write(m->w, &m->lay, dir, as, e) || config_save(&m->cfg, dir, tensor_torch(as), e))
+		return -1;
+	return 0;
 }
 
 void model_release(struct model *m)

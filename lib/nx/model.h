@@ -17,6 +17,7 @@
 #define NX_MODEL_H
 
 #include "base/err.h"
+#include "io/tensor.h"
 #include "nx/config.h"
 #include "nx/params.h"
 
@@ -32,8 +33,10 @@ struct model {
 int model_load(struct model *m, const char *dir, struct err *e);
 /* Random weights as HF initialises: matrices normal(0, init_range), biases 0, LayerNorm 1 and 0. */
 int model_init(struct model *m, const struct config *c, uint64_t seed, struct err *e);
-/* dir/model.safetensors, config.json, generation_config.json; dir must exist. */
+/* dir/model.safetensors in float32, config.json, generation_config.json; dir must exist. */
 int model_save(const struct model *m, const char *dir, struct err *e);
+/* The same with weights rounded to bfloat16 or float16. ERR_DATA if one is too large for that. */
+int model_save_as(const struct model *m, const char *dir, enum tensor_dtype as, struct err *e);
 void model_release(struct model *m);
 
 /* Sequences without padding, one behind the other: sequence s has the rows start[s] .. start[s+1]-1. */

@@ -167,7 +167,7 @@ int modelfile_check(const struct params *lay, const char *dir, char types[40], s
 
 /* --- writing ------------------------------------------------------------------- */
 
-int modelfile_write(const float *w, const struct params *lay, const char *dir, struct err *e)
+int modelfile_write(const float *w, const struct params *lay, const char *dir, enum tensor_dtype as, struct err *e)
 {
 	struct safetensors_src *src = calloc((size_t)lay->n, sizeof *src);
 	struct buf path = {0};
@@ -181,7 +181,7 @@ int modelfile_write(const float *w, const struct params *lay, const char *dir, s
 		src[i] = (struct safetensors_src){.name = t->name, .ndim = t->cols ? 2 : 1, .shape = {t->rows, t->cols},
 		                                  .data = w + t->off};
 	}
-	rc = safetensors_write(path.p, src, (size_t)lay->n, TENSOR_F32, e);
+	rc = safetensors_write(path.p, src, (size_t)lay->n, as, e);
 done:
 	free(src);
 	buf_release(&path);

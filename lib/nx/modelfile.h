@@ -8,6 +8,7 @@
 #define NX_MODELFILE_H
 
 #include "base/err.h"
+#include "io/tensor.h"
 #include "nx/params.h"
 
 #include <stdint.h>
@@ -17,8 +18,8 @@ int modelfile_read(float *w, const struct params *lay, const char *dir, struct e
 /* Holds dir's files against the table without reading weights: 1 if all is there, with the number
  * types in `types` ("F32", "BF16, F32"), 0 if dir has no weights, -1. */
 int modelfile_check(const struct params *lay, const char *dir, char types[40], struct err *e);
-/* dir/model.safetensors in float32, atomically. */
-int modelfile_write(const float *w, const struct params *lay, const char *dir, struct err *e);
+/* dir/model.safetensors of this type, atomically. ERR_DATA if a weight is too large for it. */
+int modelfile_write(const float *w, const struct params *lay, const char *dir, enum tensor_dtype as, struct err *e);
 /* Random weights: the same for a seed whatever the number of threads. Matrices normal(0, sigma). */
 int modelfile_random(float *w, const struct params *lay, double sigma, uint64_t seed, struct err *e);
 
