@@ -1,4 +1,7 @@
 #include "text/added.h"
+#include "base/utf8.h"
+#include "text/unicode.h"
+#include "text/wordchar.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +93,48 @@ size_t added_find(const struct added *a, const char *s, size_t n, const struct v
 	if (a->first[u[n - 1]] && (*hit = match(a, s + n - 1, 1)) != NULL)
 		return n - 1;
 	return n;
+}
+
+/* The character that ends before s[at], at > 0, and its length. */
+static uint32_t char_before(const char *s, size_t at, size_t *len)
+{
+	uint32_t cp = 0;
+	for (*len = 1; *len < at && ((unsigned char)s[at - *len] & 0xC0) == 0x80;)
+		++*len;
+	utf8_decode(s + at - *len, *len, &cp);
+	return cp;
+}
+
+static bool between_words(const char *s, size_t n, size_t from, size_t to)
+{
+	uint32_t cp = 0;
+	size_t len;
+	if (from > 0 && wordchar_is(char_before(s, from, &len)))
+		return false;
+	if (to < n)
+		utf8_decode(s + to, n - to, &cp);
+	return to == n || !wordchar_is(cp);
+}
+
+const struct vocab_added *added_next(struct added_walk *w, size_t done, size_t *from, size_t *to)
+{
+	const struct vocab_added *hit;
+	size_t len;
+	uint32_t cp;
+	do {
+		*from = w->at + added_find(w->a, w->s + w->at, w->n - w->at, &hit);
+		if (!hit)
+			return NULL;
+		*to = w->at = *from + hit->n;
+	} while (hit->single_word && !between_words(w->s, w->n, *from, *to));
+	if (hit->lstrip) {
+		while (*from > done && unicode_class(char_before(w->s, *from, &len)) == UNICODE_SPACE)
+			*from -= len;
+		*from = *from > done ? *from : done;
+	}
+	while (hit->rstrip && *to < w->n && (len = (size_t)utf8_decode(w->s + *to, w->n - *to, &cp), unicode_class(cp) == UNICODE_SPACE))
+		*to += len;
+	return hit;
 }
 
 void added_release(struct added *a)

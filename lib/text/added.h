@@ -29,6 +29,17 @@ struct added {
 int added_init(struct added *a, const struct vocab *v, bool normalized, struct err *e);
 size_t added_find(const struct added *a, const char *s, size_t n, const struct vocab_added **hit);
 bool added_at(const struct added *a, const char *s, size_t n); /* does s[0..n) begin with one? */
+
+/* All tokens of a text one after the other, where their white space and the words beside them say so. */
+struct added_walk {
+	const struct added *a;
+	const char *s;
+	size_t n;
+	size_t at; /* looked at up to here */
+};
+/* The next token, NULL if there is none, and the bytes from..to that it takes. done: where the one
+ * before it ended, whose white space it leaves alone. As in HF it may begin within that. */
+const struct vocab_added *added_next(struct added_walk *w, size_t done, size_t *from, size_t *to);
 void added_release(struct added *a);
 
 #endif

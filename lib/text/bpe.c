@@ -253,19 +253,18 @@ static int scanned(struct bpe *t, const char *s, size_t n, bool clean, struct bp
 static int around(struct bpe *t, const struct added *a, const char *s, size_t n, struct bpe_ids *out,
                   int (*between)(struct bpe *, const char *, size_t, struct bpe_ids *))
 {
-	while (n) {
-		const struct vocab_added *hit;
-		size_t at = added_find(a, s, n, &hit);
-		if (at > 0 && between(t, s, at, out))
+	struct added_walk w = {.a = a, .s = s, .n = n};
+	const struct vocab_added *hit;
+	size_t done = 0, from, to;
+	while ((hit = added_next(&w, done, &from, &to)) != NULL) {
+		if (done < from && between(t, s + done, from - done, out))
 			return -1;
-		if (!hit)
-			return 0;
-		if (bpe_ids_add(out, hit->id))
+		ptrdiff_t more = (ptrdiff_t)(to - (from > done ? from : done)) - (ptrdiff_t)hit->n;
+		if ((more && note_shift(t, out, more)) || bpe_ids_add(out, hit->id))
 			return -1;
-		s += at + hit->n;
-		n -= at + hit->n;
+		done = to;
 	}
-	return 0;
+	return done < n ? between(t, s + done, n - done, out) : 0;
 }
 
 /* Text without raw added tokens. Each such stretch is normalized by itself: nothing composes across a token. */
@@ -310,18 +309,22 @@ int bpe_encode(struct bpe *t, const char *text, size_t n, struct bpe_ids *out, s
 /* Bytes that a text has once it is normalized. */
 static int normal_length(struct bpe *t, const char *text, size_t n, size_t *length)
 {
+	struct added_walk w = {.a = &t->raw, .s = text, .n = n};
+	const struct vocab_added *hit;
+	size_t done = 0, from, to;
 	*length = 0;
-	while (n) {
-		const struct vocab_added *hit;
-		size_t at = added_find(&t->raw, text, n, &hit), len = at;
-		const char *s = text;
+	do {
+		hit = added_next(&w, done, &from, &to);
+		if (!hit)
+			from = to = n;
+		size_t len = from > done ? from - done : 0;
+		const char *s = text + done;
+		size_t token = to - done - len;
 		if (normalize(t, &s, &len))
 			return -1;
-		at += hit ? hit->n : 0;
-		*length += len + (hit ? hit->n : 0);
-		text += at;
-		n -= at;
-	}
+		*length += len + token;
+		done = to;
+	} while (hit);
 	return 0;
 }
 
@@ -330,11 +333,15 @@ int bpe_prefix(struct bpe *t, const char *text, size_t prompt, const struct bpe_
 	size_t end, at = 0, i = 0, k = 0;
 	if (normal_length(t, text, prompt, &end))
 		return err_mem(e);
-	for (; i < ids->n && at < end; i++) {
+	for (; i < ids->n; i++) {
 		const struct vocab_token *tok = &t->v.tok[ids->v[i]];
-		at += tok->added ? tok->n : tok->nbytes;
+		size_t next = at + (tok->added ? tok->n : tok->nbytes);
 		for (; k < t->nshift && t->shift[k].at == i; k++)
-			at += (size_t)t->shift[k].by;
+			next += (size_t)t->shift[k].by;
+		/* an added token may stand in the white space that the one before it took */
+		if (at >= end && !(tok->added && next <= at))
+			break;
+		at = next;
 	}
 	*count = i;
 	return 0;

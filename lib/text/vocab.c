@@ -42,8 +42,17 @@ int32_t vocab_word(const struct vocab *v, const char *s, size_t n, char *room)
 	return id >= 0 && v->tok[id].model ? id : -1;
 }
 
+/* The ways of an added token that few have. */
+static unsigned how(const struct vocab_added *a)
+{
+	return a->single_word + 2u * a->lstrip + 4u * a->rstrip;
+}
+
 bool vocab_plain(const struct vocab *v)
 {
+	for (size_t i = 0; i < v->nadded; i++)
+		if (v->added[i].normalized && how(&v->added[i]))
+			return false;
 	return v->rules.ncut == 1 && v->rules.cut[0] == PRETOK_GPT2 && !v->rules.prefix_space && !v->rules.ignore_merges;
 }
 
@@ -231,6 +240,9 @@ static int add_added(struct vocab *v, const struct json *c, struct vocab_added *
 	const struct json *text = json_get(c, "content");
 	struct buf nfc = {0};
 	a->normalized = json_is(json_get(c, "normalized"), JSON_TRUE);
+	a->single_word = json_is(json_get(c, "single_word"), JSON_TRUE);
+	a->lstrip = json_is(json_get(c, "lstrip"), JSON_TRUE);
+	a->rstrip = json_is(json_get(c, "rstrip"), JSON_TRUE);
 	if (a->normalized && v->rules.nfc ? unicode_nfc(&nfc, text->s, text->n) : buf_add(&nfc, text->s, text->n))
 		return err_mem(e);
 	a->n = nfc.n;
@@ -288,7 +300,7 @@ static uint64_t hash_rules(uint64_t h, const struct vocab_rules *r)
 
 /* Over what decides the ids: of each id in order its token and whether it is an
  * added one, raw or normalized, and where that matters whether it is the model's;
- * the merges; the steps around them. */
+ * the merges; the odd ways of added tokens; the steps around all. */
 static uint64_t fingerprint(const struct vocab *v)
 {
 	uint64_t h = HASH_SEED;
@@ -299,6 +311,9 @@ static uint64_t fingerprint(const struct vocab *v)
 	}
 	for (size_t i = 0; i < v->nmerge; i++)
 		h = hash_word(hash_word(h, (uint32_t)v->merge[i].a), (uint32_t)v->merge[i].b);
+	for (size_t i = 0; i < v->nadded; i++)
+		if (how(&v->added[i]))
+			h = hash_word(hash_word(h, (uint32_t)v->added[i].id), 0x300 + how(&v->added[i]));
 	h = hash_rules(h, &v->rules);
 	return h ? h : 1;
 }

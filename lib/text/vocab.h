@@ -9,9 +9,8 @@
  * Supported: model BPE with the byte alphabet (bytechar.h), ignore_merges or
  * not; normalizer NFC or none; pre-tokenizer ByteLevel, also behind Splits by the
  * patterns of pretok.h and Digits; decoder ByteLevel; post-processor ByteLevel
- * and a template of special tokens around the text; added tokens that are not
- * lstrip, rstrip or single_word. Whatever else the file asks for is refused by
- * its name, never passed over. */
+ * and a template of special tokens around the text; added tokens of all kinds.
+ * Whatever else the file asks for is refused by its name, never passed over. */
 #ifndef TEXT_VOCAB_H
 #define TEXT_VOCAB_H
 
@@ -63,6 +62,7 @@ struct vocab_added {
 	size_t n;
 	int32_t id;
 	bool normalized; /* looked for in the normalized text, not in the raw */
+	bool single_word, lstrip, rstrip; /* only between words; with the white space before it, behind it */
 };
 
 struct vocab {
@@ -88,7 +88,8 @@ int32_t vocab_id(const struct vocab *v, const char *text, size_t n);
 /* Id of the token of the model's vocabulary that stands for the bytes s[0..n); -1 if none.
  * room: v->longest bytes of scratch. */
 int32_t vocab_word(const struct vocab *v, const char *s, size_t n, char *room);
-/* GPT-2's pattern, then merges, and nothing else: what a scanner may take a short way for. */
+/* GPT-2's pattern, then merges, and nothing else; normalized added tokens taken as they stand:
+ * what a scanner may take a short way for. */
 bool vocab_plain(const struct vocab *v);
 void vocab_release(struct vocab *v);
 

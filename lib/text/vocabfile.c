@@ -46,15 +46,6 @@ static int wrong_type(const struct json *part, const char *what, struct err *e)
 	return type ? err_data(e, "%s \"%s\" is not supported", what, type) : err_data(e, "%s has no type", what);
 }
 
-/* v[key] must be absent, null or the boolean `want`. */
-static int must_be(const struct json *v, const char *what, const char *key, bool want, struct err *e)
-{
-	const struct json *x = json_get(v, key);
-	if (absent(x) || x->type == (want ? JSON_TRUE : JSON_FALSE))
-		return 0;
-	return err_data(e, "%s: \"%s\" other than %s is not supported", what, key, want ? "true" : "false");
-}
-
 /* v[key] must be a boolean. */
 static int a_bool(const struct json *v, const char *what, const char *key, struct err *e)
 {
@@ -316,7 +307,7 @@ static int added_token(const struct json *v, struct err *e)
 	memcpy(what + 13, content->s, shown);
 	memcpy(what + 13 + shown, "\"", 2);
 	for (size_t i = 0; i < sizeof flag / sizeof *flag; i++)
-		if (a_bool(v, what, flag[i], e) || must_be(v, what, flag[i], false, e))
+		if (a_bool(v, what, flag[i], e))
 			return -1;
 	return a_bool(v, what, "special", e) || a_bool(v, what, "normalized", e) ? -1 : 0;
 }

@@ -12,7 +12,7 @@ struct vocabfile {
 	const struct json *vocab;  /* an object: token -> id; ids not looked at */
 	const struct json *merges; /* an array; elements not looked at */
 	const struct json *added;  /* an array of objects with "content" (a string, not empty), "id", "special",
-	                            * "normalized"; none of them lstrip, rstrip or single_word */
+	                            * "normalized", "single_word", "lstrip", "rstrip" */
 	struct vocab_rules rules;  /* ids of a template not looked at but for being such */
 };
 

@@ -56,7 +56,8 @@ SENTENCES = [
 WORDS = [*" ".join(SENTENCES).split(" "), "'S", "'T", "'RE", "'Ve", "'lL", "'\u017f", "'\u017fs", "'d", "'D", "'x", "''s", "'",
          "<|endoftext|>", "<|im_end|>", "<|begin_of_text|>", "<|end", "<|tool|>", "cafe\u0301", "\n", "\r\n", "\n\n", " \n", "\n ",
          "\t", "  ", "   ", " ", "1", "12", "123", "1234", "1234567", "½", "²", "Ⅷ", "٣", "\U00011de1", "\U00016ff5", "!\n", "!!\r\n\n",
-         "\u0301", "\u200d", "😀", "ﬁ", "\0", "\u2028", "\x85", "\u1680", "ſt", "ß", "İ"]
+         "\u0301", "\u200d", "😀", "ﬁ", "\0", "\u2028", "\x85", "\u1680", "ſt", "ß", "İ",
+         "<mask>", " <mask> ", "word", "word ", " word", "tok", "Tok", "e\u0301t", "_", "<left>", "<right>", "  \u2003", "\u00b2"]
 POOLS = [range(32, 127), range(0xA0, 0x250), range(0x300, 0x340), [*range(9, 14), 32, 32, 0x85, 0xA0, 0x2028, 0x3000],
          [*range(48, 58), 0xB2, 0xBD, 0x660, 0x663, 0x966, 0x2167, 0x3007, 0x11DE0, 0x11DE9, 0x16FF4, 0x16FF6, 0x1D7CE],
          [*b"'sStTdDmMrReEvVlL", 0x17F], range(0x400, 0x460), range(0x4E00, 0x4E80), range(0xAC00, 0xAC40), range(0x1F600, 0x1F640)]
@@ -120,6 +121,17 @@ KINDS = {
                   lambda t: trim, False),
     "digits": (normalizers.Sequence([normalizers.NFC()]), sequence([digits(individual_digits=False), level(add_prefix_space=True)]), [END],
                [], lambda t: trim, False),
+    "strip": (normalizers.NFC(), level(add_prefix_space=False), [END],
+              [AddedToken("<mask>", lstrip=True, normalized=False, special=True),
+               AddedToken("word", single_word=True, normalized=False), AddedToken("e\u0301t", single_word=True, normalized=False),
+               AddedToken("<left>", lstrip=True, rstrip=True, normalized=False),
+               AddedToken("\n", normalized=False), AddedToken("\n!", rstrip=True, normalized=False),
+               AddedToken("tok", single_word=True, lstrip=True, normalized=True), AddedToken("tokt", normalized=True),
+               AddedToken("<right>", rstrip=True, normalized=True), AddedToken("[", single_word=True, rstrip=True, normalized=True),
+               AddedToken("  ", normalized=True)], lambda t: trim, False),
+    "strip-prefix": (None, sequence([digits(individual_digits=True), level(add_prefix_space=True)]), [END],
+                     [AddedToken("<mask>", lstrip=True, normalized=True, special=True),
+                      AddedToken("<right>", rstrip=True, normalized=False), AddedToken("  ", normalized=True)], lambda t: None, True),
     "chain": (normalizers.NFC(), sequence([split(Regex(GPT2), "isolated", invert=True), digits(individual_digits=True),
                                            split(Regex(QWEN), "isolated"), level(add_prefix_space=True)]), [END, special("<s>")], [],
               lambda t: processors.TemplateProcessing(single="<s> <|endoftext|> $A <s>", pair="$A $B",

@@ -97,7 +97,7 @@ static void prefixes(void)
 
 int main(void)
 {
-	static const char *const kinds[] = {"gpt2", "prefix", "whole", "whole-prefix", "llama3", "qwen2", "olmo1", "olmo2", "starcoder", "digits", "chain"};
+	static const char *const kinds[] = {"gpt2", "prefix", "whole", "whole-prefix", "llama3", "qwen2", "olmo1", "olmo2", "starcoder", "digits", "strip", "strip-prefix", "chain"};
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		golden(kinds[i]);
 	prefixes();
