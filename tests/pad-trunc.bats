@@ -79,6 +79,78 @@ field() {
 	[ ! -s got ]
 }
 
+# Records of 10, 2, 0 and 1 tokens.
+four() {
+	printf '%s\n' '{"input_ids": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], "k": 1}' '{"input_ids": [11, 12]}' '{"input_ids": []}' \
+		'{"input_ids": [13], "k": 2}' >four.jsonl
+}
+
+@test "--excess: long records are cut, dropped or refused" {
+	four
+	"$BIN/pad-trunc" -n 4 --excess drop four.jsonl >got 2>err
+	printf '%s\n' '[11,12]' '[]' '[13]' >want
+	field input_ids got | same want -
+	says 'pad-trunc: 1 record dropped, longer than 4 tokens' err
+	"$BIN/pad-trunc" -q -n 10 --excess drop four.jsonl >got
+	[ "$(wc -l <got)" = 4 ]
+	fails 1 "$BIN/pad-trunc" -n 4 --excess error four.jsonl
+	says 'pad-trunc: four.jsonl:1: the record has 10 tokens, more than 4' err
+	"$BIN/pad-trunc" -n 4 --excess error --skip-bad four.jsonl >got 2>err
+	field input_ids got | same want -
+	"$BIN/pad-trunc" -q -n 4 --excess truncate four.jsonl >got
+	"$BIN/pad-trunc" -q -n 4 four.jsonl | same got -
+}
+
+@test "--stride: windows, their labels and mask cut alike, the overlap in the loss once if wished" {
+	four
+	"$BIN/pad-trunc" -n 4 --stride 1 -p longest --pad-id 0 four.jsonl >got 2>err
+	printf '%s\n' '[1,2,3,4]' '[4,5,6,7]' '[7,8,9,10]' '[11,12,0,0]' '[0,0,0,0]' '[13,0,0,0]' >want
+	field input_ids got | same want -
+	says 'pad-trunc: 6 windows of 4 records' err
+	[ "$(grep -c '"k": 1' got)" = 3 ]
+	"$BIN/pad-trunc" -q -n 4 --stride 2 --mask-overlap four.jsonl >got
+	printf '%s\n' '[1,2,3,4]' '[-100,-100,5,6]' '[-100,-100,7,8]' '[-100,-100,9,10]' '[11,12]' '[]' '[13]' >want
+	field labels got | same want -
+	# on the left the first token of the window before has not been predicted there
+	"$BIN/pad-trunc" -q -n 4 --stride 2 --truncation-side left --mask-overlap four.jsonl >got
+	printf '%s\n' '[7,8,9,10]' '[5,6,7,-100]' '[3,4,5,-100]' '[1,2,3,-100]' '[11,12]' '[]' '[13]' >want
+	field labels got | same want -
+	"$BIN/pad-trunc" -q -n 4 --stride 0 four.jsonl >got
+	printf '%s\n' '[1,2,3,4]' '[5,6,7,8]' '[9,10]' '[11,12]' '[]' '[13]' >want
+	field input_ids got | same want -
+	fails 2 "$BIN/pad-trunc" -n 4 --stride 4 four.jsonl
+	says 'windows of 4 tokens cannot share 4' err
+	fails 2 "$BIN/pad-trunc" --stride 2 four.jsonl
+	says '--stride needs --max-length' err
+	fails 2 "$BIN/pad-trunc" -n 4 --stride 2 --excess drop four.jsonl
+	fails 2 "$BIN/pad-trunc" -n 4 --mask-overlap four.jsonl
+}
+
+@test "--pack: pieces behind one another, apart by position, label and in a shard" {
+	four
+	"$BIN/pad-trunc" -n 8 --stride 1 --pack four.jsonl >got 2>err
+	cat >want <<-'EOF'
+		{"input_ids": [1, 2, 3, 4, 5, 6, 7, 8], "attention_mask": [1, 1, 1, 1, 1, 1, 1, 1], "labels": [1, 2, 3, 4, 5, 6, 7, 8]}
+		{"input_ids": [8, 9, 10, 11, 12, 13], "attention_mask": [1, 1, 1, 1, 1, 1], "labels": [8, 9, 10, -100, 12, -100], "position_ids": [0, 1, 2, 0, 1, 0]}
+	EOF
+	same want got
+	says 'pad-trunc: packed into 2 records' err
+	# packed again, cut and padded: the pieces stay
+	"$BIN/pad-trunc" -q -n 5 --truncation-side left -p max-length --pad-id 0 got | tail -n 1 >cut
+	echo '{"input_ids": [9, 10, 11, 12, 13], "attention_mask": [1, 1, 1, 1, 1], "labels": [9, 10, -100, 12, -100], "position_ids": [0, 1, 0, 1, 0]}' >want
+	same want cut
+	"$BIN/pad-trunc" -q -n 20 --pack --pad-id 0 -p longest -b 1 --pad-to-multiple-of 4 --padding-side left cut cut >got
+	echo '{"input_ids": [0, 0, 9, 10, 11, 12, 13, 9, 10, 11, 12, 13], "attention_mask": [0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], "labels": [-100, -100, 9, 10, -100, 12, -100, -100, 10, -100, 12, -100], "position_ids": [0, 0, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0]}' >want
+	same want got
+	fails 2 "$BIN/pad-trunc" --pack four.jsonl
+	says '--pack needs --max-length' err
+}
+
+@test "--zstd compresses what is written" {
+	"$BIN/pad-trunc" -q -n 3 three.jsonl >want
+	"$BIN/pad-trunc" -q -n 3 -z three.jsonl | zstd -qdc | same want -
+}
+
 @test "wrong usage is told" {
 	fails 2 "$BIN/pad-trunc" -p longest three.jsonl
 	says 'padding needs --pad-id ID or -T tokenizer.json' err

@@ -138,6 +138,20 @@ ids() {
 	[ ! -e test ]
 }
 
+@test "packed records stay packed, and shards of several files are one data set" {
+	"$BIN/bpe-train" -q -V 300 -o t.json ten.jsonl
+	"$BIN/bpe-encode" -q -t -T t.json --shard -o a.nxs ten.jsonl
+	"$BIN/pad-trunc" -q -n 60 --pack a.nxs -o b.nxs
+	"$BIN/split" -q --no-shuffle --test-size 2 --train head.nxs --test tail.nxs a.nxs b.nxs
+	"$BIN/bpe-decode" -T t.json b.nxs >packed
+	[ "$(wc -l <packed)" -lt 10 ]
+	cat a.nxs b.nxs | "$BIN/pad-trunc" -q -o all.nxs
+	"$BIN/pad-trunc" -q head.nxs tail.nxs | cmp all.nxs -
+	cat a.nxs b.nxs | "$BIN/split" -q --no-shuffle --test-size 2 --train head2.nxs --test tail2.nxs
+	same head.nxs head2.nxs
+	same tail.nxs tail2.nxs
+}
+
 @test "a pipe, a compressed file and a plain one give the same parts" {
 	for i in $(seq 3000); do printf '{"i": %d, "text": "%0500d"}\n' "$i" "$i"; done >plain
 	zstd -q plain -o packed.zst

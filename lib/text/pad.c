@@ -8,6 +8,8 @@ int pad_check(const struct pad_rule *rule, struct err *e)
 		return err_usage(e, "padding to the maximal length needs --max-length");
 	if (rule->truncate && rule->max_length < 0)
 		return err_usage(e, "truncation needs --max-length");
+	if (rule->stride && rule->stride >= rule->max_length)
+		return err_usage(e, "windows of %lld tokens cannot share %lld", (long long)rule->max_length, (long long)rule->stride);
 	if (rule->truncate && rule->padding != PAD_NONE && rule->multiple && rule->max_length % rule->multiple)
 		return err_usage(e, "records are cut to %lld tokens, which is no multiple of %lld", (long long)rule->max_length,
 		                 (long long)rule->multiple);
@@ -40,6 +42,17 @@ int pad_slice(struct record *r, size_t from, size_t to, struct arena *a, struct 
 		r->labels += from;
 	}
 	return r->nstarts ? move_starts(r, -(int64_t)from, a, e) : 0;
+}
+
+bool pad_window(const struct pad_rule *rule, size_t n, size_t k, size_t *from, size_t *to)
+{
+	size_t max = (size_t)rule->max_length, step = max - (size_t)rule->stride;
+	if (k && (k - 1) * step + max >= n)
+		return false;
+	size_t begin = k * step, end = n - begin < max ? n : begin + max;
+	*from = rule->cut_left ? n - end : begin;
+	*to = rule->cut_left ? n - begin : end;
+	return true;
 }
 
 int pad_cut(const struct pad_rule *rule, struct record *r, size_t *cut, struct arena *a, struct err *e)

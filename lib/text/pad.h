@@ -29,6 +29,7 @@ struct pad_rule {
 	bool truncate;
 	bool cut_left, pad_left; /* tokens go, or padding stands, at the start */
 	enum pad_mode padding;
+	int64_t stride;  /* tokens that windows share; looked at by pad_window only */
 	int64_t multiple; /* lengths are padded up to a multiple of it; 0: no */
 	int32_t pad_id;
 };
@@ -38,6 +39,10 @@ int pad_check(const struct pad_rule *rule, struct err *e);
 /* Cuts r to max_length by moving its pointers and count, tells the number of tokens cut.
  * Only its list of pieces needs memory of `a`. */
 int pad_cut(const struct pad_rule *rule, struct record *r, size_t *cut, struct arena *a, struct err *e);
+/* Window k, from 0, of a record of n tokens cut into windows of max_length tokens of which
+ * neighbours share `stride`, as HF's stride and return_overflowing_tokens: from the end
+ * that is kept to the other, the last window being what is left. false: there are k. */
+bool pad_window(const struct pad_rule *rule, size_t n, size_t k, size_t *from, size_t *to);
 /* Leaves of r the tokens from <= i < to, likewise. */
 int pad_slice(struct record *r, size_t from, size_t to, struct arena *a, struct err *e);
 /* The length records are padded to, the longest (cut) one having `longest` tokens; 0: no padding. */

@@ -6,6 +6,8 @@ Writes pad.txt, a combination a line:
     padding truncation max_length multiple padding_side truncation_side result
 max_length and multiple are -1 where not given. The result is "error", or the hash
 (lib/base/hash.h) of the words: for each row its length, its ids, its attention mask.
+Writes pad_windows.txt, windows of return_overflowing_tokens, a line each:
+    tokens max_length stride truncation_side from-to ...
 The rows have 0, 1, 3, 4, 6 and 9 tokens; token j of row i is 10 i + j + 2.
 """
 import itertools
@@ -52,3 +54,13 @@ with open(f"{OUT}/pad.txt", "w") as f:
             got = "error"
         f.write(f"{padding} {int(truncation)} {-1 if longest is None else longest} {-1 if multiple is None else multiple} "
                 f"{pad_side} {cut_side} {got}\n")
+
+with open(f"{OUT}/pad_windows.txt", "w") as f:
+    f.write("# tokens max_length stride truncation_side windows\n")
+    for n, longest, side in itertools.product([0, 1, 2, 3, 5, 8, 13, 20], [1, 2, 3, 5, 8, 13], ["right", "left"]):
+        for stride in range(longest):
+            tok = PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="t0", truncation_side=side)
+            out = tok(" ".join(f"t{j + 2}" for j in range(n)), truncation=True, max_length=longest, stride=stride,
+                      return_overflowing_tokens=True)
+            windows = " ".join(f"{ids[0] - 2}-{ids[-1] - 1}" if ids else "0-0" for ids in out["input_ids"])
+            f.write(f"{n} {longest} {stride} {side} {windows}\n")

@@ -87,6 +87,34 @@ static int agrees(const char *line, int *wrong)
 	return 0;
 }
 
+/* tests/golden/pad_windows.txt */
+static void all_windows(void)
+{
+	FILE *f = fopen("tests/golden/pad_windows.txt", "r");
+	char line[300], side[20], got[300];
+	int count = 0, bad = 0, at;
+	while (f && fgets(line, sizeof line, f)) {
+		struct pad_rule rule = {.truncate = true, .padding = PAD_NONE};
+		long long n, max, stride;
+		size_t from, to, len = 0;
+		struct err e;
+		if (sscanf(line, "%lld %lld %lld %19s %n", &n, &max, &stride, side, &at) != 4)
+			continue;
+		rule.max_length = max;
+		rule.stride = stride;
+		rule.cut_left = strcmp(side, "left") == 0;
+		bad += pad_check(&rule, &e) != 0;
+		for (size_t k = 0; pad_window(&rule, (size_t)n, k, &from, &to); k++)
+			len += (size_t)snprintf(got + len, sizeof got - len, "%s%zu-%zu", k ? " " : "", from, to);
+		line[strcspn(line, "\n")] = 0;
+		bad += strcmp(got, line + at) != 0;
+		count++;
+	}
+	if (f)
+		fclose(f);
+	TEST(count > 400 && bad == 0, "%d rows of windows as HF has them, %d wrong", count, bad);
+}
+
 /* The pieces of a packed record go with their tokens. */
 static void pieces(void)
 {
@@ -139,6 +167,7 @@ int main(void)
 		fclose(f);
 	struct pad_rule no_length = {.max_length = -1, .padding = PAD_MAX};
 	TEST(pad_check(&no_length, &e) == -1 && e.kind == ERR_USAGE, "padding to no length: %s", e.msg);
+	all_windows();
 	pieces();
 	return test_done();
 }
