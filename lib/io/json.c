@@ -368,29 +368,49 @@ void json_push(struct json *array, struct json *v)
 
 /* --- writing --------------------------------------------------------------- */
 
-int json_quote(struct buf *b, const char *s, size_t n)
+/* Not 0 if one of the eight bytes is a control character, '"' or '\\'; the lowest bit
+ * that is set is then the highest of such a byte. (A byte above it may be marked wrongly.) */
+static uint64_t wants_escape(uint64_t w)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
+	return (((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & (ones * 0x80);
+}
+
+/* How many bytes at s, of n, stand in JSON as they are. */
+static size_t plain_span(const char *s, size_t n)
+{
+	size_t i = 0;
+	for (uint64_t w; n - i >= 8; i += 8) {
+		memcpy(&w, s + i, 8);
+		w = wants_escape(w);
+		if (w && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+			return i + (size_t)__builtin_ctzll(w) / 8;
+		if (w)
+			break;
+	}
+	while (i < n && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
+}
+
+static int put_escape(struct buf *b, unsigned char c)
 {
 	static const char short_form[32] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+	char two[2] = {'\\', c >= 32 ? (char)c : short_form[c]};
+	return two[1] ? buf_add(b, two, 2) : buf_printf(b, "\\u%04x", c);
+}
+
+int json_quote(struct buf *b, const char *s, size_t n)
+{
 	if (buf_reserve(b, n + 2))
 		return -1;
 	buf_addc(b, '"');
-	for (size_t i = 0, from = 0; i <= n; i++) {
-		unsigned char c = i < n ? (unsigned char)s[i] : 0;
-		if (i < n && c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		if (buf_add(b, s + from, i - from))
+	for (size_t i = 0; i < n; i++) {
+		size_t plain = plain_span(s + i, n - i);
+		if (buf_add(b, s + i, plain))
 			return -1;
-		from = i + 1;
-		if (i == n)
-			break;
-		int rc;
-		if (c == '"' || c == '\\')
-			rc = buf_printf(b, "\\%c", c);
-		else if (c < 32 && short_form[c])
-			rc = buf_printf(b, "\\%c", short_form[c]);
-		else
-			rc = buf_printf(b, "\\u%04x", c);
-		if (rc)
+		i += plain;
+		if (i < n && put_escape(b, (unsigned char)s[i]))
 			return -1;
 	}
 	return buf_addc(b, '"');
