@@ -26,6 +26,11 @@ need_shared() {
 	if [ -z "$SHARED" ]; then skip "the guide's data set is not on this machine"; fi
 }
 
+# need_corpora: for tests on whole corpora, which are large and not in the repository.
+need_corpora() {
+	if [ -z "${NXTOOLS_CORPORA:-}" ]; then skip "NXTOOLS_CORPORA names no directory of corpora"; fi
+}
+
 # says TEXT FILE: FILE holds the line TEXT somewhere, literally.
 says() {
 	grep -qF -- "$1" "$2" || {
