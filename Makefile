@@ -75,6 +75,10 @@ $(LIB): $(LIB_OBJ)
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+# Tables kept between runs are of this code alone: a change of their makers' sources is another version.
+MAKERS := $(sort $(wildcard lib/text/*.[ch]))
+$(O)/lib/text/image.o: CPPFLAGS += -DIMAGE_VERSION=$(shell cat $(MAKERS) | cksum | cut -d' ' -f1)u
+$(O)/lib/text/image.o: $(MAKERS)
 define isa_rule
 $(O)/%_isa.$(1).o: %_isa.c
 	@mkdir -p $$(@D)

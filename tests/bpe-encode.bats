@@ -370,3 +370,56 @@ masked() {
 	same skip1 skip3
 	says 'skipped 60001 bad records, the first: lines:1: ' skip3
 }
+
+@test "tables are kept between runs, and a damaged, strange or missing file of them changes nothing" {
+	export NX_CACHE=$PWD/some/cache
+	enc rows.jsonl >want
+	kept=$(echo some/cache/*.tokenizer)
+	[ "$(find some/cache -type f | wc -l)" = 1 ]
+	[ "$(stat -c %a some/cache)" = 700 ]
+	cp "$kept" good
+	size=$(stat -c %s good)
+	for at in 0 9 20 40 300 $((size / 2)) $((size - 1)); do
+		cp good "$kept"
+		printf '\377' | dd of="$kept" bs=1 seek="$at" conv=notrunc status=none
+		cmp -s good "$kept" && printf '\0' | dd of="$kept" bs=1 seek="$at" conv=notrunc status=none
+		enc rows.jsonl >got
+		same want got
+		same good "$kept" # made anew
+	done
+	for n in 0 7 64 $((size - 1)); do
+		head -c "$n" good >"$kept"
+		enc rows.jsonl >got
+		same want got
+	done
+	# another tokenizer under this one's name
+	sed 's/"content": *"<|tool|>"/"content": "<|tall|>"/' "$SMALL" >other.json
+	NX_CACHE=$PWD/other "$BIN/bpe-encode" -q -T other.json rows.jsonl >other-want
+	cp other/*.tokenizer "$kept"
+	enc rows.jsonl >got
+	same want got
+	# a file that others may write is not read, but replaced by one of the user alone
+	(umask 000 && enc rows.jsonl >got)
+	same want got
+	[ "$(stat -c %a "$kept")" = 600 ]
+	chmod g+w "$kept"
+	enc rows.jsonl >got
+	same want got
+	[ "$(stat -c %a "$kept")" = 600 ]
+	touch -d 2001-01-01 "$kept"
+	enc rows.jsonl >got
+	[ "$(stat -c %Y "$kept")" = "$(date -d 2001-01-01 +%s)" ]
+	rm -r some
+	NX_CACHE='' enc rows.jsonl >got
+	same want got
+	[ ! -e some ]
+	NX_CACHE=/proc/none enc rows.jsonl >got 2>err
+	same want got
+	[ ! -s err ]
+	unset NX_CACHE
+	HOME=$PWD/home XDG_CACHE_HOME='' enc rows.jsonl >got
+	same want got
+	[ -e home/.cache/nxtools ]
+	HOME=$PWD/home XDG_CACHE_HOME=$PWD/xdg enc rows.jsonl >got
+	[ -e xdg/nxtools ]
+}

@@ -13,6 +13,8 @@ for d in "${NXTOOLS_DATA:-}" "$ROOT/../shared/data"; do
 	fi
 done
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
+# the user's own cache is not touched
+export NX_CACHE=${NX_CACHE:-$BATS_RUN_TMPDIR/cache}
 bats_require_minimum_version 1.5.0
 
 setup() {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -249,8 +250,15 @@ int in_slurp(const char *path, struct buf *b, struct err *e)
 {
 	struct in *in;
 	ssize_t n;
+	struct stat st;
 	if (in_open(&in, path, e))
 		return -1;
+	/* all of a plain file fits without growing; CHUNK for the look beyond its end */
+	bool sized = fstat(in->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 && st.st_size < PTRDIFF_MAX - CHUNK;
+	if (sized && buf_reserve(b, (size_t)st.st_size + CHUNK)) {
+		in_close(in);
+		return err_mem(e);
+	}
 	for (;;) {
 		if (buf_reserve(b, CHUNK)) {
 			n = err_mem(e);

@@ -1,12 +1,15 @@
 #include "text/bpe.h"
 #include "base/utf8.h"
+#include "io/in.h"
 #include "text/added.h"
 #include "text/ending.h"
+#include "text/image.h"
 #include "text/merge.h"
 #include "text/pretok.h"
 #include "text/scan.h"
 #include "text/unicode.h"
 #include "text/vocab.h"
+#include "text/vocabimage.h"
 #include "text/words.h"
 
 #include <stdlib.h>
@@ -22,6 +25,7 @@ struct shift {
 
 struct bpe {
 	bool shares; /* v, raw, normalized and the tables of merge and scan are another's */
+	struct image image; /* what v, merge, scan and words may point into */
 	struct vocab v;
 	struct added raw, normalized;
 	struct merge merge;
@@ -47,17 +51,66 @@ static size_t blanks_of(const struct bpe *t)
 	return vocab_plain(&t->v) ? t->scan.blanks : 0;
 }
 
+/* The tables made from the file's text. */
+static int make(struct bpe *t, const struct buf *json, struct err *e)
+{
+	if (vocab_parse(&t->v, json->p, json->n, e))
+		return -1;
+	if (merge_init(&t->merge, &t->v, e) || added_init(&t->raw, &t->v, false, e) || added_init(&t->normalized, &t->v, true, e))
+		return -1;
+	scan_init(&t->scan, &t->v, &t->raw);
+	return words_init(&t->words, &t->v, &t->merge, blanks_of(t), e);
+}
+
+static void keep(const struct bpe *t, const struct buf *json)
+{
+	struct image_parts parts = {0};
+	struct vocabimage vi;
+	if (vocabimage_pack(&vi, &t->v, &parts) == 0) {
+		merge_pack(&t->merge, &parts);
+		scan_pack(&t->scan, &parts);
+		words_pack(&t->words, &parts);
+		image_save(&parts, json->p, json->n);
+	}
+	vocabimage_release(&vi);
+}
+
+/* The same tables as a run before has left them. */
+static int unpack(struct bpe *t, struct err *e)
+{
+	if (vocabimage_unpack(&t->v, &t->image))
+		return err_mem(e);
+	merge_unpack(&t->merge, &t->v, &t->image);
+	if (added_init(&t->raw, &t->v, false, e) || added_init(&t->normalized, &t->v, true, e))
+		return -1;
+	scan_unpack(&t->scan, &t->v, &t->raw, &t->image);
+	return words_unpack(&t->words, &t->v, &t->merge, blanks_of(t), &t->image, e);
+}
+
+static int tables(struct bpe *t, const char *path, struct err *e)
+{
+	struct buf json = {0};
+	/* in_slurp names the file itself */
+	if (in_slurp(path, &json, e)) {
+		buf_release(&json);
+		return -1;
+	}
+	bool kept = image_find(&t->image, json.p, json.n) == 0;
+	int rc = kept ? unpack(t, e) : make(t, &json, e);
+	if (rc == 0 && !kept)
+		keep(t, &json);
+	if (rc)
+		err_prefix(e, "%s: ", path);
+	buf_release(&json);
+	return rc;
+}
+
 int bpe_load(struct bpe **out, const char *path, struct err *e)
 {
 	struct bpe *t = calloc(1, sizeof *t);
 	if (!t)
 		return err_mem(e);
-	if (vocab_load(&t->v, path, e) || merge_init(&t->merge, &t->v, e) || added_init(&t->raw, &t->v, false, e) ||
-	    added_init(&t->normalized, &t->v, true, e) || ending_find(&t->v, path, &t->eos, &t->pad, e)) {
-		bpe_close(t);
-		return -1;
-	}
-	if (scan_init(&t->scan, &t->v, &t->raw, e) || words_init(&t->words, &t->v, &t->merge, blanks_of(t), e)) {
+	if (tables(t, path, e) || ending_find(&t->v, path, &t->eos, &t->pad, e)) {
 		bpe_close(t);
 		return -1;
 	}
@@ -94,8 +147,7 @@ int bpe_share(struct bpe **out, const struct bpe *owner, struct err *e)
 	t->start = NULL;
 	t->nstart = 0;
 	merge_share(&t->merge, &owner->merge);
-	if (words_init(&t->words, &owner->v, &t->merge, blanks_of(t), e)) {
-		t->words = (struct words){0};
+	if (words_share(&t->words, &owner->words, &t->merge, e)) {
 		bpe_close(t);
 		return -1;
 	}
@@ -110,11 +162,11 @@ void bpe_close(struct bpe *t)
 	words_release(&t->words);
 	merge_forget(&t->merge);
 	if (!t->shares) {
-		scan_release(&t->scan);
 		merge_release(&t->merge);
 		added_release(&t->raw);
 		added_release(&t->normalized);
 		vocab_release(&t->v);
+		image_release(&t->image);
 	}
 	buf_release(&t->nfc);
 	free(t->start);

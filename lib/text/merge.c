@@ -61,6 +61,23 @@ int merge_init(struct merge *m, const struct vocab *v, struct err *e)
 	return 0;
 }
 
+void merge_pack(const struct merge *m, struct image_parts *parts)
+{
+	image_add(parts, IMAGE_PAIRS, m->slot, slots(m) * sizeof *m->slot);
+	image_add(parts, IMAGE_MADE, m->made, m->v->nmerge * sizeof *m->made);
+	image_add(parts, IMAGE_FIRST, m->bytes, 65536 * sizeof *m->bytes);
+}
+
+void merge_unpack(struct merge *m, const struct vocab *v, const struct image *im)
+{
+	size_t n;
+	*m = (struct merge){.v = v, .borrowed = true};
+	m->slot = (uint64_t *)(uintptr_t)image_part(im, IMAGE_PAIRS, &n);
+	m->shift = 64 - (unsigned)__builtin_ctzll(n / sizeof *m->slot);
+	m->made = (int32_t *)(uintptr_t)image_part(im, IMAGE_MADE, &n);
+	m->bytes = (uint32_t *)(uintptr_t)image_part(im, IMAGE_FIRST, &n);
+}
+
 void merge_share(struct merge *m, const struct merge *owner)
 {
 	*m = *owner;
@@ -84,9 +101,11 @@ void merge_forget(struct merge *m)
 void merge_release(struct merge *m)
 {
 	merge_forget(m);
-	free(m->slot);
-	free(m->bytes);
-	free(m->made);
+	if (!m->borrowed) {
+		free(m->slot);
+		free(m->bytes);
+		free(m->made);
+	}
 	*m = (struct merge){0};
 }
 

@@ -14,6 +14,7 @@
 #ifndef TEXT_MERGE_H
 #define TEXT_MERGE_H
 
+#include "text/image.h"
 #include "text/vocab.h"
 
 #include <stddef.h>
@@ -26,6 +27,7 @@ _Static_assert(VOCAB_MAX <= 1 << MERGE_ID_BITS, "ids must fit");
 
 struct merge {
 	const struct vocab *v; /* the caller's, must outlive it */
+	bool borrowed;           /* the three tables are another's */
 	uint64_t *slot;          /* pair << MERGE_RANK_BITS | rank, open addressing; all ones: empty */
 	unsigned shift;          /* 64 - log2 of the number of slots */
 	uint32_t *bytes;         /* [a << 8 | b]: rank of the tokens of two bytes; UINT32_MAX: no merge */
@@ -38,6 +40,9 @@ struct merge {
 };
 
 int merge_init(struct merge *m, const struct vocab *v, struct err *e);
+/* The tables to the parts of an image, and from there. */
+void merge_pack(const struct merge *m, struct image_parts *parts);
+void merge_unpack(struct merge *m, const struct vocab *v, const struct image *im);
 /* Tokens of s[0..n), n > 0, into ids, which has room for n. 0, or -1 when out of memory.
  * A byte that has no token (never in valid UTF-8) gives -1 as its id. */
 int merge_word(struct merge *m, const char *s, size_t n, int32_t *ids, size_t *count);

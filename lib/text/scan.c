@@ -114,7 +114,7 @@ static size_t blank_runs(const struct vocab *v)
 	return longest == count + 1 ? longest : 0;
 }
 
-int scan_init(struct scan *sc, const struct vocab *v, const struct added *raw, struct err *e)
+static void init(struct scan *sc, const struct vocab *v, const struct added *raw)
 {
 	memset(sc, 0, sizeof *sc);
 	sc->raw = raw;
@@ -123,19 +123,28 @@ int scan_init(struct scan *sc, const struct vocab *v, const struct added *raw, s
 	for (int i = 0; scan_at(i); i++)
 		sc->isa = scan_at(i);
 	fill_nibbles(sc);
-	sc->joined = calloc((size_t)1 << (SCAN_SEAM_BITS - 6), sizeof *sc->joined);
-	if (!sc->joined)
-		return err_mem(e);
+}
+
+void scan_init(struct scan *sc, const struct vocab *v, const struct added *raw)
+{
+	init(sc, v, raw);
 	for (uint32_t id = 0; id < v->size; id++)
 		if (v->tok[id].text)
 			note_token(sc, (const unsigned char *)v->tok[id].bytes, v->tok[id].nbytes);
-	return 0;
 }
 
-void scan_release(struct scan *sc)
+void scan_pack(const struct scan *sc, struct image_parts *parts)
 {
-	free(sc->joined);
-	sc->joined = NULL;
+	image_add(parts, IMAGE_SEAMS, sc->joined, sizeof sc->joined);
+	image_add(parts, IMAGE_PARTS_OF, sc->parts, sizeof sc->parts);
+}
+
+void scan_unpack(struct scan *sc, const struct vocab *v, const struct added *raw, const struct image *im)
+{
+	size_t n;
+	init(sc, v, raw);
+	memcpy(sc->joined, image_part(im, IMAGE_SEAMS, &n), sizeof sc->joined);
+	memcpy(sc->parts, image_part(im, IMAGE_PARTS_OF, &n), sizeof sc->parts);
 }
 
 /* --- characters of several bytes ---------------------------------------------------------- */

@@ -2,12 +2,11 @@
  * pretok_gpt2 says character by character, as bit masks.
  *
  *	struct scan sc;
- *	if (scan_init(&sc, &vocab, &raw, &e)) ...
+ *	scan_init(&sc, &vocab, &raw);
  *	if (scan_starts(&sc, s, n, false, start) == 0)
  *		...bit i % 64 of start[i / 64] is set: a piece begins at byte i...
  *	else
  *		...the text wants the slow way...
- *	scan_release(&sc);
  *
  * The slow way is wanted by a text that is not valid UTF-8, may change in NFC,
  * or holds a raw added token. Added tokens that are runs of 2, 3, ... blanks
@@ -21,8 +20,8 @@
 #ifndef TEXT_SCAN_H
 #define TEXT_SCAN_H
 
-#include "base/err.h"
 #include "text/added.h"
+#include "text/image.h"
 #include "text/vocab.h"
 
 #include <stdbool.h>
@@ -60,16 +59,19 @@ struct scan {
 	const struct added *raw; /* the caller's */
 	bool nfc;
 	size_t blanks;      /* the longest run of blanks that is a token; 0: none is */
-	uint64_t *joined;   /* bit set of hashes of the pairs of characters that some token holds */
+	/* bit set of hashes of the pairs of characters that some token holds */
+	uint64_t joined[1 << (SCAN_SEAM_BITS - 6)];
 	uint64_t parts[64]; /* bit f of parts[l]: a token ends or begins within a character, and holds byte 0x80+l before byte 0xC0+f */
 };
 
-/* raw: v's raw added tokens. Both must outlive it. */
-int scan_init(struct scan *sc, const struct vocab *v, const struct added *raw, struct err *e);
+/* raw: v's raw added tokens, which must outlive it. */
+void scan_init(struct scan *sc, const struct vocab *v, const struct added *raw);
+/* What costs a look at every token, to the parts of an image and from there. */
+void scan_pack(const struct scan *sc, struct image_parts *parts);
+void scan_unpack(struct scan *sc, const struct vocab *v, const struct added *raw, const struct image *im);
 /* start: room for n / 64 + 1 words. clean: s is normalized and free of raw tokens, whatever it
  * looks like. 0, or -1: the slow way. */
 int scan_starts(const struct scan *sc, const char *s, size_t n, bool clean, uint64_t *start);
-void scan_release(struct scan *sc);
 
 /* Every table this CPU can run, slowest first; NULL for i beyond them. For tests. */
 const struct scan_isa *scan_at(int i);

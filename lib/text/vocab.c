@@ -328,20 +328,26 @@ static int build(struct vocab *v, const struct vocabfile *f, struct err *e)
 	return 0;
 }
 
-int vocab_load(struct vocab *v, const char *path, struct err *e)
+int vocab_parse(struct vocab *v, const char *json, size_t n, struct err *e)
 {
 	struct arena tree = {0};
-	struct buf text = {0};
 	struct vocabfile f;
 	*v = (struct vocab){0};
-	/* in_slurp names the file itself */
-	int rc = in_slurp(path, &text, e);
-	if (rc == 0 && (rc = vocabfile_read(&f, &tree, text.p, text.n, e) || build(v, &f, e) ? -1 : 0) != 0)
-		err_prefix(e, "%s: ", path);
-	buf_release(&text);
+	int rc = vocabfile_read(&f, &tree, json, n, e) || build(v, &f, e) ? -1 : 0;
 	arena_release(&tree);
 	if (rc)
 		vocab_release(v);
+	return rc;
+}
+
+int vocab_load(struct vocab *v, const char *path, struct err *e)
+{
+	struct buf text = {0};
+	/* in_slurp names the file itself */
+	int rc = in_slurp(path, &text, e);
+	if (rc == 0 && (rc = vocab_parse(v, text.p, text.n, e)) != 0)
+		err_prefix(e, "%s: ", path);
+	buf_release(&text);
 	return rc;
 }
 

@@ -81,7 +81,10 @@ struct vocab {
 	size_t mask;
 };
 
-/* ERR_DATA: "PATH: what". On failure nothing has to be released. */
+/* From the text of a tokenizer.json, which is not needed any more. Messages do not name
+ * the file. On failure nothing has to be released. */
+int vocab_parse(struct vocab *v, const char *json, size_t n, struct err *e);
+/* The same from a file. ERR_DATA: "PATH: what". */
 int vocab_load(struct vocab *v, const char *path, struct err *e);
 /* Id of the token that the file spells so ("\u0120the", not " the"), added tokens included; -1 if none. */
 int32_t vocab_id(const struct vocab *v, const char *text, size_t n);

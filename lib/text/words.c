@@ -3,32 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORT_BITS = 16, LONG_BITS = 14, LENGTH_AT = 56, COUNT_AT = 60 };
+enum { SHORT_BITS = 17 /* pairs: 8 MiB */, LONG_BITS = 14 /* 1 MiB */, LENGTH_AT = 56, COUNT_AT = 60 };
 static const uint64_t COUNT = (uint64_t)15 << COUNT_AT;
-
-int words_init(struct words *w, const struct vocab *v, struct merge *merge, size_t nblanks, struct err *e)
-{
-	*w = (struct words){.v = v, .merge = merge, .nblanks = nblanks};
-	w->few = calloc((size_t)1 << SHORT_BITS, sizeof *w->few);
-	w->many = calloc((size_t)1 << LONG_BITS, sizeof *w->many);
-	w->blanks = calloc(nblanks + 1, sizeof *w->blanks);
-	if (!w->few || !w->many || !w->blanks) {
-		words_release(w);
-		return err_mem(e);
-	}
-	for (size_t i = 0; nblanks && i < v->nadded; i++)
-		if (v->added[i].normalized)
-			w->blanks[v->added[i].n] = v->added[i].id;
-	return 0;
-}
-
-void words_release(struct words *w)
-{
-	free(w->few);
-	free(w->many);
-	free(w->blanks);
-	*w = (struct words){0};
-}
 
 /* --- keys ---------------------------------------------------------------------------- */
 
@@ -54,6 +30,124 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)(p >> 64) ^ (uint64_t)p;
 }
 
+struct key {
+	uint64_t lo, hi; /* hi: the length in its top byte */
+};
+
+/* Of s[0..n), n <= WORDS_SHORT, of which `ahead` >= n bytes may be read. */
+static inline struct key key_of(const char *s, size_t n, size_t ahead)
+{
+	char copy[16] = {0};
+	if (ahead < sizeof copy) {
+		memcpy(copy, s, n);
+		s = copy;
+	}
+	return (struct key){low_bytes(load_le64(s), n),
+	                    (n > 8 ? low_bytes(load_le64(s + 8), n - 8) : 0) | (uint64_t)n << LENGTH_AT};
+}
+
+/* --- tokens that are words ------------------------------------------------------------- */
+
+/* The slot that holds the token of these bytes, or the empty one where it belongs. */
+static int32_t *whole_of(const struct words *w, uint64_t hash, const char *s, size_t n)
+{
+	for (size_t i = (size_t)hash & w->mask;; i = (i + 1) & w->mask) {
+		const struct vocab_token *t = w->whole[i] < 0 ? NULL : &w->v->tok[w->whole[i]];
+		if (!t || (t->nbytes == n && memcmp(t->bytes, s, n) == 0))
+			return &w->whole[i];
+	}
+}
+
+static int add_whole(struct words *w, int32_t id)
+{
+	const struct vocab_token *t = &w->v->tok[id];
+	int32_t ids[WORDS_SHORT + WORDS_SPARE];
+	size_t count;
+	if (!t->text || t->nbytes == 0 || t->nbytes > WORDS_SHORT)
+		return 0;
+	if (merge_word(w->merge, t->bytes, t->nbytes, ids, &count))
+		return -1;
+	if (count == 1 && ids[0] == id) {
+		struct key k = key_of(t->bytes, t->nbytes, t->nbytes);
+		*whole_of(w, mix(k.lo, k.hi), t->bytes, t->nbytes) = id;
+	}
+	return 0;
+}
+
+static int make_whole(struct words *w)
+{
+	w->mask = 15;
+	while (w->mask < 2 * (size_t)w->v->size)
+		w->mask = w->mask * 2 + 1;
+	w->whole = malloc((w->mask + 1) * sizeof *w->whole);
+	if (!w->whole)
+		return -1;
+	memset(w->whole, 0xFF, (w->mask + 1) * sizeof *w->whole);
+	for (uint32_t id = 0; id < w->v->size; id++)
+		if (add_whole(w, (int32_t)id))
+			return -1;
+	return 0;
+}
+
+/* --- opening ------------------------------------------------------------------------------ */
+
+static int make_tables(struct words *w, struct err *e)
+{
+	w->few = calloc((size_t)2 << SHORT_BITS, sizeof *w->few);
+	w->many = calloc((size_t)1 << LONG_BITS, sizeof *w->many);
+	w->blanks = calloc(w->nblanks + 1, sizeof *w->blanks);
+	if (!w->few || !w->many || !w->blanks) {
+		words_release(w);
+		return err_mem(e);
+	}
+	for (size_t i = 0; w->nblanks && i < w->v->nadded; i++)
+		if (w->v->added[i].normalized)
+			w->blanks[w->v->added[i].n] = w->v->added[i].id;
+	return 0;
+}
+
+int words_init(struct words *w, const struct vocab *v, struct merge *merge, size_t nblanks, struct err *e)
+{
+	*w = (struct words){.v = v, .merge = merge, .nblanks = nblanks};
+	if (make_whole(w)) {
+		words_release(w);
+		return err_mem(e);
+	}
+	return make_tables(w, e);
+}
+
+int words_share(struct words *w, const struct words *owner, struct merge *merge, struct err *e)
+{
+	*w = *owner;
+	w->merge = merge;
+	w->borrowed = true;
+	return make_tables(w, e);
+}
+
+void words_pack(const struct words *w, struct image_parts *parts)
+{
+	image_add(parts, IMAGE_WHOLE, w->whole, (w->mask + 1) * sizeof *w->whole);
+}
+
+int words_unpack(struct words *w, const struct vocab *v, struct merge *merge, size_t nblanks, const struct image *im, struct err *e)
+{
+	size_t n;
+	*w = (struct words){.v = v, .merge = merge, .nblanks = nblanks, .borrowed = true};
+	w->whole = (int32_t *)(uintptr_t)image_part(im, IMAGE_WHOLE, &n);
+	w->mask = n / sizeof *w->whole - 1;
+	return make_tables(w, e);
+}
+
+void words_release(struct words *w)
+{
+	if (!w->borrowed)
+		free(w->whole);
+	free(w->few);
+	free(w->many);
+	free(w->blanks);
+	*w = (struct words){0};
+}
+
 /* --- pieces -------------------------------------------------------------------------- */
 
 /* A run of n blanks as the longest tokens first. 1: one blank is left. */
@@ -69,23 +163,45 @@ static int blanks(const struct words *w, size_t n, int32_t *ids, size_t *count)
 	return 0;
 }
 
-static int work_out(struct words *w, const char *s, size_t n, int32_t *ids, size_t *count)
+static bool is_run(const struct words *w, const char *s, size_t n)
 {
-	if (w->nblanks && n > 1 && s[0] == ' ' && s[1] == ' ')
-		return blanks(w, n, ids, count);
-	return merge_word(w->merge, s, n, ids, count);
+	return w->nblanks && n > 1 && s[0] == ' ' && s[1] == ' ';
 }
 
-static int new_short(struct words *w, struct words_short *p, uint64_t k0, uint64_t k1, const char *s, size_t n,
-                     int32_t *ids, size_t *count)
+static int work_out(struct words *w, const char *s, size_t n, int32_t *ids, size_t *count)
 {
-	int rc = work_out(w, s, n, ids, count);
-	if (rc == 0 && *count <= WORDS_SHORT_IDS) {
-		p->key[0] = k0;
-		p->key[1] = k1 | (uint64_t)*count << COUNT_AT;
-		memcpy(p->id, ids, sizeof p->id);
+	return is_run(w, s, n) ? blanks(w, n, ids, count) : merge_word(w->merge, s, n, ids, count);
+}
+
+static int work_out_short(struct words *w, uint64_t hash, const char *s, size_t n, int32_t *ids, size_t *count)
+{
+	int32_t id = is_run(w, s, n) ? -1 : *whole_of(w, hash, s, n);
+	if (id < 0)
+		return work_out(w, s, n, ids, count);
+	ids[0] = id;
+	*count = 1;
+	return 0;
+}
+
+/* A piece that is not first of its pair: first it becomes if it is second, else second. */
+static int other_short(struct words *w, struct words_short *p, struct key k, uint64_t hash, const char *s, size_t n,
+                       int32_t *ids, size_t *count)
+{
+	struct words_short x = p[1];
+	if (x.key[0] != k.lo || (x.key[1] & ~COUNT) != k.hi) {
+		int rc = work_out_short(w, hash, s, n, ids, count);
+		if (rc || *count > WORDS_SHORT_IDS)
+			return rc;
+		p[1].key[0] = k.lo;
+		p[1].key[1] = k.hi | (uint64_t)*count << COUNT_AT;
+		memcpy(p[1].id, ids, sizeof p->id);
+		return 0;
 	}
-	return rc;
+	p[1] = p[0];
+	p[0] = x;
+	memcpy(ids, x.id, sizeof x.id);
+	*count = (size_t)(x.key[1] >> COUNT_AT);
+	return 0;
 }
 
 static int long_piece(struct words *w, const char *s, size_t n, int32_t *ids, size_t *count)
@@ -115,19 +231,13 @@ static int long_piece(struct words *w, const char *s, size_t n, int32_t *ids, si
 
 static inline int piece(struct words *w, const char *s, size_t n, size_t ahead, int32_t *ids, size_t *count)
 {
-	char copy[16] = {0};
-	const char *from = s;
 	if (n > WORDS_SHORT)
 		return long_piece(w, s, n, ids, count);
-	if (ahead < sizeof copy) {
-		memcpy(copy, s, n);
-		from = copy;
-	}
-	uint64_t k0 = low_bytes(load_le64(from), n), k1 = n > 8 ? low_bytes(load_le64(from + 8), n - 8) : 0;
-	k1 |= (uint64_t)n << LENGTH_AT;
-	struct words_short *p = &w->few[mix(k0, k1) >> (64 - SHORT_BITS)];
-	if (p->key[0] != k0 || (p->key[1] & ~COUNT) != k1)
-		return new_short(w, p, k0, k1, s, n, ids, count);
+	struct key k = key_of(s, n, ahead);
+	uint64_t hash = mix(k.lo, k.hi);
+	struct words_short *p = &w->few[hash >> (64 - SHORT_BITS) << 1];
+	if (p->key[0] != k.lo || (p->key[1] & ~COUNT) != k.hi)
+		return other_short(w, p, k, hash, s, n, ids, count);
 	memcpy(ids, p->id, sizeof p->id);
 	*count = (size_t)(p->key[1] >> COUNT_AT);
 	return 0;

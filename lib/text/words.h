@@ -12,9 +12,11 @@
 #define TEXT_WORDS_H
 
 #include "base/err.h"
+#include "text/image.h"
 #include "text/merge.h"
 #include "text/vocab.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,7 +45,12 @@ struct words {
 	struct merge *merge;
 	int32_t *blanks;  /* blanks[k]: the id of a run of k blanks that is a token, from k = 2 */
 	size_t nblanks;   /* the longest such run; 0: none */
-	struct words_short *few;
+	/* ids of the tokens that BPE makes of their own bytes, up to WORDS_SHORT of them, by the
+	 * hash of their key, open addressing; -1: empty. Borrowed: another's */
+	int32_t *whole;
+	size_t mask;
+	bool borrowed;
+	struct words_short *few; /* pairs: what falls on a place is put second, and first when it comes again */
 	struct words_long *many;
 };
 
@@ -51,6 +58,11 @@ enum { WORDS_SPARE = 8 }; /* ids behind the last may be written over */
 
 /* nblanks: scan.h's blanks. v and merge must outlive it. */
 int words_init(struct words *w, const struct vocab *v, struct merge *merge, size_t nblanks, struct err *e);
+/* w with tables of its own for what it has seen; the rest are those of `owner`. */
+int words_share(struct words *w, const struct words *owner, struct merge *merge, struct err *e);
+/* What costs merging every token to the parts of an image, and from there. */
+void words_pack(const struct words *w, struct image_parts *parts);
+int words_unpack(struct words *w, const struct vocab *v, struct merge *merge, size_t nblanks, const struct image *im, struct err *e);
 /* One piece, n > 0, of which `ahead` >= n bytes may be read: its ids to ids, which has room
  * for n + WORDS_SPARE, their number to *count. 0, or -1 when out of memory. */
 int words_one(struct words *w, const char *s, size_t n, size_t ahead, int32_t *ids, size_t *count);
