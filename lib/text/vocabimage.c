@@ -18,7 +18,7 @@ struct token {
 struct added {
 	uint32_t text, n;
 	int32_t id;
-	bool normalized;
+	bool normalized, single_word, lstrip, rstrip;
 };
 
 /* n bytes and a NUL; their place to *at. */
@@ -51,6 +51,9 @@ static int pack_added(struct vocabimage *vi, const struct vocab_added *a)
 	x.n = (uint32_t)a->n;
 	x.id = a->id;
 	x.normalized = a->normalized;
+	x.single_word = a->single_word;
+	x.lstrip = a->lstrip;
+	x.rstrip = a->rstrip;
 	return blob_add(&vi->text, a->text, a->n, &x.text) || buf_add(&vi->added, &x, sizeof x) ? -1 : 0;
 }
 
@@ -128,6 +131,7 @@ int vocabimage_unpack(struct vocab *v, const struct image *im)
 	}
 	unpack_tokens(v, image_part(im, IMAGE_TOKENS, &n), text, bytes);
 	for (size_t i = 0; i < v->nadded; i++)
-		v->added[i] = (struct vocab_added){.text = text + a[i].text, .n = a[i].n, .id = a[i].id, .normalized = a[i].normalized};
+		v->added[i] = (struct vocab_added){.text = text + a[i].text, .n = a[i].n, .id = a[i].id, .normalized = a[i].normalized,
+		                                   .single_word = a[i].single_word, .lstrip = a[i].lstrip, .rstrip = a[i].rstrip};
 	return 0;
 }
