@@ -172,8 +172,8 @@ masked() {
 	variants=$ROOT/tests/golden/variants
 	head -n 2 rows.jsonl >qa.jsonl
 	echo '{"question": "", "answer": ""}' >>qa.jsonl
-	# chain: 1 and 0 before, 1 behind; llama3: 520 before; olmo1: 0, which is its end of text, behind; qwen2: nothing
-	for how in 'chain|1 0 |1' 'llama3|520 |' 'olmo1||0' 'qwen2||'; do
+	# chain: 1 and 0 before, 1 behind; llama3: 700 before; olmo1: 0, which is its end of text, behind; qwen2: nothing
+	for how in 'chain|1 0 |1' 'llama3|700 |' 'olmo1||0' 'qwen2||'; do
 		IFS='|' read -r kind front back <<<"$how"
 		json=$variants/$kind.json
 		"$BIN/bpe-encode" -q -T "$json" qa.jsonl >plain
@@ -195,7 +195,7 @@ masked() {
 		ids got | same want -
 	done <<-'EOF'
 		olmo1,
-		llama3, 521
+		llama3, 701
 		chain, 0
 	EOF
 }
@@ -211,13 +211,13 @@ masked() {
 		od -An -tu4 -j20 -N8 t.nxs | tr -s ' '
 	}
 	[ "$(end '')" = "<|endoftext|>
- 520 520" ]
+ 700 700" ]
 	[ "$(end '"eos_token": "<|im_end|>", "pad_token": null')" = "<|im_end|>
- 522 522" ]
+ 702 702" ]
 	[ "$(end '"eos_token": {"content": "<|im_end|>", "lstrip": false}, "pad_token": "<|endoftext|>"')" = "<|im_end|>
- 522 520" ]
+ 702 700" ]
 	[ "$(end '"pad_token": "<|im_start|>", "bos_token": "none such"')" = "<|endoftext|>
- 520 521" ]
+ 700 701" ]
 	for bad in '"eos_token": "</s>"|the tokenizer has no token "</s>", its "eos_token"' '"pad_token": 3|"pad_token" is no token' \
 		'"eos_token": {}|"eos_token" is no token'; do
 		echo "{${bad%|*}}" >qwen/tokenizer_config.json

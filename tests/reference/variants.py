@@ -144,10 +144,11 @@ def train(name):
     t = Tokenizer(models.BPE(ignore_merges=ignore))
     if norm:
         t.normalizer = norm
-    t.pre_tokenizer = pre
+    t.pre_tokenizer = BARE # merges that reach over the pieces' ends: wrong ends show
     t.decoder = decoders.Sequence([decoders.ByteLevel()]) if name == "chain" else decoders.ByteLevel()
-    t.train_from_iterator(SENTENCES * 2, trainers.BpeTrainer(vocab_size=520, special_tokens=first, show_progress=False,
+    t.train_from_iterator([*SENTENCES * 2, *WORDS, *["'\u017fs'\u017ft"] * 50, *map(text, [random.Random(8)] * 300)], trainers.BpeTrainer(vocab_size=700, special_tokens=first, show_progress=False,
                                                              initial_alphabet=level.alphabet()))
+    t.pre_tokenizer = pre
     t.add_tokens(later)
     if post(t):
         t.post_processor = post(t)
