@@ -12,10 +12,11 @@ struct pass {
 	const struct layer_env *v;
 	const struct layer_keep *k;
 	const float *w;
-	float *g;
+	float *g;         /* gradients of w, or NULL: they rest */
+	float *lora_g;    /* gradients of the adapter */
 	const struct params_layer *o;
 	float *x;         /* out, or dx */
-	float *dqkv;      /* way back */
+	float *dqkv;      /* way back; NULL on the way there */
 	atomic_int next;  /* head of a sequence to compute */
 };
 
@@ -120,7 +121,7 @@ static void attention_lane(void *arg, int lane)
 		float *lse = p->k->lse + (size_t)h * (size_t)v->n + v->start[seq], *strip = v->strips + (size_t)lane * v->strip;
 		if (!head.nq)
 			continue;
-		if (!p->g) {
+		if (!p->dqkv) {
 			attention_forward(v->kr, &head, p->k->att + off, c, lse, strip);
 			continue;
 		}
@@ -145,16 +146,20 @@ void layer_forward(const struct layer_env *v, const struct layer_keep *k, const 
 	int n = v->n, c = v->c->hidden, f = v->c->ffn;
 	span_run(v->pool, n, 1, norm1_rows, &p);
 	mat_forward(v->pool, k->qkv, v->h, w + o->qkv_w, bias(w, o->qkv_b), n, 3 * c, c, false);
+	lora_forward(&v->lora, LORA_QKV, k->qkv, v->h, 3 * c, c);
 	span_run(v->pool, n, 1, rotary_rows, &p);
 	attention(&p);
 	span_run(v->pool, n, 1, residual_rows, &p);
 	mat_forward(v->pool, middle(&p), k->att, w + o->dense_w, bias(w, o->dense_b), n, c, c, true);
+	lora_forward(&v->lora, LORA_DENSE, middle(&p), k->att, c, c);
 	span_run(v->pool, n, 1, norm2_rows, &p);
 	mat_forward(v->pool, k->up, v->h, w + o->up_w, w + o->up_b, n, f, c, false);
+	lora_forward(&v->lora, LORA_UP, k->up, v->h, f, c);
 	span_run(v->pool, n, 1, act_rows, &p);
 	if (!v->c->parallel)
 		span_run(v->pool, n, 1, residual2_rows, &p);
 	mat_forward(v->pool, out, v->wide, w + o->down_w, w + o->down_b, n, c, f, true);
+	lora_forward(&v->lora, LORA_DOWN, out, v->wide, c, f);
 }
 
 /* --- pieces of the way back -------------------------------------------------------------- */
@@ -236,9 +241,14 @@ static void bias_cols(void *arg, int from, int to)
 	b->v->kr->bias_grad(b->db, b->dy, b->v->n, b->width, from, to);
 }
 
-/* Gradients of y = x w^T + b: dw and db added to; x (n, in), dy (n, out). */
-static void linear_grad(const struct pass *p, size_t w, size_t b, const float *dy, const float *x, int out, int in)
+/* Gradients of y = x w^T + b: dw and db added to, or the adapter's; x (n, in), dy (n, out). */
+static void linear_grad(const struct pass *p, enum lora_target t, size_t w, size_t b, const float *dy, const float *x,
+                        int out, int in)
 {
+	if (!p->g) {
+		lora_grad(&p->v->lora, t, p->lora_g, dy, x, out, in);
+		return;
+	}
 	struct bias_sum sum = {p->v, b == SIZE_MAX ? NULL : p->g + b, dy, out};
 	mat_grad(p->v->pool, p->g + w, dy, x, p->v->n, out, in);
 	if (b != SIZE_MAX)
@@ -253,16 +263,19 @@ static void mlp_back(struct pass *p)
 	const struct layer_env *v = p->v;
 	int n = v->n, c = v->c->hidden, f = v->c->ffn;
 	mat_back(v->pool, v->wide, p->x, p->w + p->o->down_w, n, c, f, false);
+	lora_back(&v->lora, LORA_DOWN, v->wide, p->x, c, f);
 	span_run(v->pool, n, 1, act_back_rows, p);
-	linear_grad(p, p->o->down_w, p->o->down_b, p->x, v->wide2, c, f);
+	linear_grad(p, LORA_DOWN, p->o->down_w, p->o->down_b, p->x, v->wide2, c, f);
 	span_run(v->pool, n, 1, again2_rows, p);
-	linear_grad(p, p->o->up_w, p->o->up_b, v->wide, v->h, f, c);
+	linear_grad(p, LORA_UP, p->o->up_w, p->o->up_b, v->wide, v->h, f, c);
 	mat_back(v->pool, v->dh, v->wide, p->w + p->o->up_w, n, f, c, false);
+	lora_back(&v->lora, LORA_UP, v->dh, v->wide, f, c);
 }
 
 static void norm2_back(struct pass *p)
 {
-	span_run(p->v->pool, p->v->c->hidden, 16, norm2_grad_cols, p);
+	if (p->g)
+		span_run(p->v->pool, p->v->c->hidden, 16, norm2_grad_cols, p);
 	span_run(p->v->pool, p->v->n, 1, norm2_back_rows, p);
 }
 
@@ -271,7 +284,8 @@ static void dense_back(struct pass *p)
 {
 	int c = p->v->c->hidden;
 	mat_back(p->v->pool, p->v->datt, p->x, p->w + p->o->dense_w, p->v->n, c, c, false);
-	linear_grad(p, p->o->dense_w, p->o->dense_b, p->x, p->k->att, c, c);
+	lora_back(&p->v->lora, LORA_DENSE, p->v->datt, p->x, c, c);
+	linear_grad(p, LORA_DENSE, p->o->dense_w, p->o->dense_b, p->x, p->k->att, c, c);
 }
 
 /* From datt on to the layer's input. */
@@ -283,9 +297,11 @@ static void attention_back(struct pass *p)
 	attention(p);
 	span_run(v->pool, n, 1, rotary_back_rows, p);
 	span_run(v->pool, n, 1, again1_rows, p);
-	linear_grad(p, p->o->qkv_w, p->o->qkv_b, p->dqkv, v->h, 3 * c, c);
+	linear_grad(p, LORA_QKV, p->o->qkv_w, p->o->qkv_b, p->dqkv, v->h, 3 * c, c);
 	mat_back(v->pool, v->dh, p->dqkv, p->w + p->o->qkv_w, n, 3 * c, c, false);
-	span_run(v->pool, c, 16, norm1_grad_cols, p);
+	lora_back(&v->lora, LORA_QKV, v->dh, p->dqkv, 3 * c, c);
+	if (p->g)
+		span_run(v->pool, c, 16, norm1_grad_cols, p);
 	span_run(v->pool, n, 1, norm1_back_rows, p);
 }
 
@@ -295,7 +311,8 @@ static void attention_back(struct pass *p)
 void layer_backward(const struct layer_env *v, const struct layer_keep *k, const float *w, float *g,
                     const struct params_layer *o, float *dx)
 {
-	struct pass p = {.v = v, .k = k, .w = w, .g = g, .o = o, .x = dx};
+	bool adapted = v->lora.l != NULL;
+	struct pass p = {.v = v, .k = k, .w = w, .g = adapted ? NULL : g, .lora_g = g, .o = o, .x = dx};
 	mlp_back(&p);
 	if (v->c->parallel)
 		dense_back(&p);

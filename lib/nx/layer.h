@@ -13,6 +13,7 @@
 #include "nx/attention.h"
 #include "nx/config.h"
 #include "nx/kernel.h"
+#include "nx/lora.h"
 #include "nx/params.h"
 
 #include <stddef.h>
@@ -41,6 +42,7 @@ struct layer_env {
 	float *h, *dh, *datt; /* (n, C) each; dh and datt only for the way back */
 	float *wide;          /* (n, max(F, 3C)) */
 	float *wide2;         /* (n, F), only for the way back */
+	struct lora_site lora; /* the layer's adapter; .l NULL: none */
 	float *strips;        /* `strip` floats a thread: attention_scratch(longest sequence) */
 	size_t strip;
 };
@@ -48,7 +50,8 @@ struct layer_env {
 /* out (n, C), not k->x. */
 void layer_forward(const struct layer_env *v, const struct layer_keep *k, const float *w, const struct params_layer *o,
                    float *out);
-/* dx (n, C) comes as the gradient of out and leaves as that of x; g (laid out as w) is added to. */
+/* dx (n, C) comes as the gradient of out and leaves as that of x; g is added to: the gradient of
+ * w, laid out as it, or where there is an adapter that of the adapter alone. */
 void layer_backward(const struct layer_env *v, const struct layer_keep *k, const float *w, float *g,
                     const struct params_layer *o, float *dx);
 

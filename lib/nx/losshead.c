@@ -46,7 +46,7 @@ static void score(void *arg, int from, int to)
 	const struct losshead *l = k->l;
 	for (int i = from; i < to; i++)
 		l->nll[k->first + i] = l->kr->xent(in_chunk(k->logits, i, l->vocab), l->vocab, l->label[k->first + i],
-		                                   l->dw ? l->scale : 0);
+		                                   l->dh ? l->scale : 0);
 }
 
 static void scatter(void *arg, int from, int to)
@@ -68,9 +68,10 @@ double losshead_run(const struct losshead *l)
 		span_run(l->pool, n, 1, gather, &k);
 		mat_forward(l->pool, k.logits, k.h, l->w, NULL, n, v, c, false);
 		span_run(l->pool, n, 1, score, &k);
-		if (!l->dw)
+		if (!l->dh)
 			continue;
-		mat_grad(l->pool, l->dw, k.logits, k.h, n, v, c);
+		if (l->dw)
+			mat_grad(l->pool, l->dw, k.logits, k.h, n, v, c);
 		mat_back(l->pool, k.dh, k.logits, l->w, n, v, c, false);
 		span_run(l->pool, n, 1, scatter, &k);
 	}

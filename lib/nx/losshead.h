@@ -17,7 +17,7 @@ struct losshead {
 	struct pool *pool;
 	int vocab, hidden;
 	const float *w;       /* (V, C) */
-	float *dw;            /* (V, C) added to, or NULL: no gradients */
+	float *dw;            /* (V, C) added to, or NULL: w rests */
 	const float *h;       /* (n, C) the final LayerNorm's output */
 	float *dh;            /* (n, C) rows that are scored are written; NULL without gradients */
 	const int32_t *rows;  /* m rows of h ... */

@@ -4,6 +4,7 @@
 #include "nx/attention.h"
 #include "nx/kernel.h"
 #include "nx/layer.h"
+#include "nx/lora.h"
 #include "nx/losshead.h"
 #include "nx/mat.h"
 #include "nx/modelfile.h"
@@ -68,6 +69,18 @@ void model_release(struct model *m)
 	params_release(&m->lay);
 	free(m->w);
 	m->w = NULL;
+	lora_close(m->lora);
+	m->lora = NULL;
+}
+
+const struct params *model_trained_lay(const struct model *m)
+{
+	return m->lora ? &m->lora->lay : &m->lay;
+}
+
+float *model_trained(const struct model *m)
+{
+	return m->lora ? m->lora->w : m->w;
 }
 
 /* --- work: threads and activations ---------------------------------------------- */
@@ -77,6 +90,7 @@ struct work {
 	const struct kernel *kr;
 	struct config c;
 	struct attention_angles angles;
+	int rank;   /* of the model's adapter, 0: none */
 	float *mem; /* everything below that is float, laid out anew for every call */
 	size_t have;
 	int *pos; /* for each row, and in the same block: */
@@ -97,6 +111,7 @@ struct work *model_work(const struct model *m, int threads, struct err *e)
 	struct work *ws = calloc(1, sizeof *ws);
 	if (ws) {
 		ws->c = m->cfg;
+		ws->rank = m->lora ? m->lora->rank : 0;
 		ws->kr = kernel_best();
 		ws->keep = calloc((size_t)m->cfg.layers, sizeof *ws->keep);
 		ws->pool = pool_open(threads);
@@ -161,6 +176,7 @@ static size_t lay_out(struct work *ws, size_t n, int longest, int threads, bool 
 	v->wide = take(base, &used, n * wide);
 	v->strip = (attention_scratch(longest) + 15) / 16 * 16;
 	v->strips = take(base, &used, v->strip * (size_t)threads);
+	v->lora.low = take(base, &used, n * (size_t)ws->rank);
 	if (back) {
 		v->dh = take(base, &used, n * c->hidden);
 		v->datt = take(base, &used, n * c->hidden);
@@ -265,6 +281,16 @@ static void final_norm_rows(void *arg, int from, int to)
 	                     p->m->w + p->m->lay.lnf_w, p->m->w + p->m->lay.lnf_b, to - from, c, (float)p->m->cfg.ln_eps);
 }
 
+/* The layer's adapter. */
+static void adapt(struct pass *p, int l)
+{
+	struct lora_site *s = &p->ws->env.lora;
+	s->l = p->m->lora;
+	s->at = s->l ? &s->l->layer[l] : NULL;
+	s->pool = p->ws->pool;
+	s->n = p->ws->env.n;
+}
+
 /* From ids to env.h, the final LayerNorm's output. */
 static void forward(struct pass *p, bool back)
 {
@@ -274,6 +300,7 @@ static void forward(struct pass *p, bool back)
 	for (int l = 0; l < m->cfg.layers; l++) {
 		struct layer_keep *k = &ws->keep[back ? l : 0];
 		float *out = back && l + 1 < m->cfg.layers ? k[1].x : ws->x;
+		adapt(p, l);
 		layer_forward(&ws->env, k, m->w, &m->lay.layer[l], out);
 		if (!back && l + 1 < m->cfg.layers) { /* two arrays take turns */
 			ws->x = k->x;
@@ -311,11 +338,15 @@ static void backward(struct pass *p)
 {
 	const struct model *m = p->m;
 	struct work *ws = p->ws;
-	span_run(ws->pool, m->cfg.hidden, 16, final_norm_grad_cols, p);
+	if (!m->lora)
+		span_run(ws->pool, m->cfg.hidden, 16, final_norm_grad_cols, p);
 	span_run(ws->pool, ws->env.n, 1, final_norm_back_rows, p);
-	for (int l = m->cfg.layers; l-- > 0;)
+	for (int l = m->cfg.layers; l-- > 0;) {
+		adapt(p, l);
 		layer_backward(&ws->env, &ws->keep[l], m->w, p->g, &m->lay.layer[l], ws->dx);
-	span_run(ws->pool, m->cfg.hidden, 16, embed_back_cols, p);
+	}
+	if (!m->lora)
+		span_run(ws->pool, m->cfg.hidden, 16, embed_back_cols, p);
 }
 
 /* --- loss --------------------------------------------------------------------------- */
@@ -361,7 +392,7 @@ int model_loss(const struct model *m, struct work *ws, const struct batch *b, do
 		return 0;
 	forward(&p, back);
 	struct losshead l = {.kr = ws->kr, .pool = ws->pool, .vocab = m->cfg.vocab, .hidden = m->cfg.hidden,
-	                     .w = m->w + m->lay.head, .dw = back ? grad + m->lay.head : NULL, .h = ws->env.h,
+	                     .w = m->w + m->lay.head, .dw = back && !m->lora ? grad + m->lay.head : NULL, .h = ws->env.h,
 	                     .dh = back ? ws->env.dh : NULL, .rows = ws->rows, .label = ws->label, .m = scored,
 	                     .scale = (float)scale, .scratch = ws->logits, .nll = ws->nll};
 	if (back)

@@ -28,7 +28,14 @@ struct model {
 	struct config cfg;
 	struct params lay;
 	float *w; /* lay.total floats */
+	/* NULL, or an adapter (nx/lora.h) that belongs to the model: it takes part in model_loss
+	 * and model_logits, and is what is trained while w rests. Set before model_work. */
+	struct lora *lora;
 };
+
+/* What is trained: its table, by which gradients and optimizer state are laid out, and its numbers. */
+const struct params *model_trained_lay(const struct model *m);
+float *model_trained(const struct model *m);
 
 int model_load(struct model *m, const char *dir, struct err *e);
 /* Random weights as HF initialises: matrices normal(0, init_range), biases 0, LayerNorm 1 and 0. */
@@ -56,7 +63,7 @@ size_t model_work_bytes(const struct config *c, size_t rows, int longest, int th
 /* Number of rows of b that are scored: labels[1:] of every sequence that are not -100. */
 int64_t model_scored(const struct batch *b);
 /* Sum over all scored rows of the negative log-likelihood into *nll (double sums).
- * With grad != NULL adds scale * d(sum)/dw to grad (lay.total floats). */
+ * With grad != NULL adds scale * d(sum)/dw to grad, laid out by model_trained_lay. */
 int model_loss(const struct model *m, struct work *ws, const struct batch *b, double scale, float *grad, double *nll,
                struct err *e);
 /* Logits of every row, rows x vocab: for tests and small inputs. */

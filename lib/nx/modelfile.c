@@ -125,14 +125,18 @@ static int refuse_others(const float *w, const struct params *lay, const struct 
 	return 0;
 }
 
+int modelfile_take(float *w, const struct params *lay, const struct tensor_set *s, const char *dir, struct err *e)
+{
+	for (int i = 0; i < lay->n; i++)
+		if (read_one(w, &lay->t[i], s, dir, e))
+			return -1;
+	return refuse_others(w, lay, s, e);
+}
+
 int modelfile_read(float *w, const struct params *lay, const char *dir, struct err *e)
 {
 	struct tensor_set s = {0};
-	int rc = weights_open(&s, dir, e);
-	for (int i = 0; i < lay->n && !rc; i++)
-		rc = read_one(w, &lay->t[i], &s, dir, e);
-	if (!rc)
-		rc = refuse_others(w, lay, &s, e);
+	int rc = weights_open(&s, dir, e) || modelfile_take(w, lay, &s, dir, e) ? -1 : 0;
 	tensor_release(&s);
 	return rc;
 }
@@ -167,12 +171,13 @@ int modelfile_check(const struct params *lay, const char *dir, char types[40], s
 
 /* --- writing ------------------------------------------------------------------- */
 
-int modelfile_write(const float *w, const struct params *lay, const char *dir, enum tensor_dtype as, struct err *e)
+int modelfile_put(const float *w, const struct params *lay, const char *dir, const char *name, enum tensor_dtype as,
+                  struct err *e)
 {
 	struct safetensors_src *src = calloc((size_t)lay->n, sizeof *src);
 	struct buf path = {0};
 	int rc = -1;
-	if (!src || buf_printf(&path, "%s/model.safetensors", dir) || !buf_str(&path)) {
+	if (!src || buf_printf(&path, "%s/%s", dir, name) || !buf_str(&path)) {
 		err_mem(e);
 		goto done;
 	}
@@ -186,6 +191,11 @@ done:
 	free(src);
 	buf_release(&path);
 	return rc;
+}
+
+int modelfile_write(const float *w, const struct params *lay, const char *dir, enum tensor_dtype as, struct err *e)
+{
+	return modelfile_put(w, lay, dir, "model.safetensors", as, e);
 }
 
 /* --- random weights ------------------------------------------------------------ */

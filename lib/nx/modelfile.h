@@ -15,11 +15,16 @@
 
 /* Fills w (lay->total floats) from dir, whichever of HF's files it has (io/weights.h). */
 int modelfile_read(float *w, const struct params *lay, const char *dir, struct err *e);
+/* The same from tensors that were read before; dir is for messages. */
+int modelfile_take(float *w, const struct params *lay, const struct tensor_set *s, const char *dir, struct err *e);
 /* Holds dir's files against the table without reading weights: 1 if all is there, with the number
  * types in `types` ("F32", "BF16, F32"), 0 if dir has no weights, -1. */
 int modelfile_check(const struct params *lay, const char *dir, char types[40], struct err *e);
 /* dir/model.safetensors of this type, atomically. ERR_DATA if a weight is too large for it. */
 int modelfile_write(const float *w, const struct params *lay, const char *dir, enum tensor_dtype as, struct err *e);
+/* The same under another name. */
+int modelfile_put(const float *w, const struct params *lay, const char *dir, const char *name, enum tensor_dtype as,
+                  struct err *e);
 /* Random weights: the same for a seed whatever the number of threads. Matrices normal(0, sigma). */
 int modelfile_random(float *w, const struct params *lay, double sigma, uint64_t seed, struct err *e);
 

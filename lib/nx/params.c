@@ -7,8 +7,7 @@
 
 enum { PARAMS_ALIGN = 16 /* floats: one cache line, one AVX-512 register */ };
 
-/* Adds one tensor behind the others and returns its offset. */
-static size_t place(struct params *p, const char *name, int rows, int cols, enum params_init init)
+size_t params_add(struct params *p, const char *name, int rows, int cols, enum params_init init)
 {
 	struct param *t = &p->t[p->n++];
 	snprintf(t->name, sizeof t->name, "%s", name);
@@ -28,7 +27,7 @@ static size_t in_layer(struct params *p, int l, const char *what, int rows, int 
 {
 	char name[sizeof p->t->name];
 	snprintf(name, sizeof name, "gpt_neox.layers.%d.%s", l, what);
-	return place(p, name, rows, cols, init);
+	return params_add(p, name, rows, cols, init);
 }
 
 static void place_layer(struct params *p, const struct config *c, int l)
@@ -61,12 +60,12 @@ int params_layout(struct params *p, const struct config *c, struct err *e)
 		params_release(p);
 		return err_mem(e);
 	}
-	p->embed = place(p, "gpt_neox.embed_in.weight", c->vocab, c->hidden, PARAMS_NORMAL);
+	p->embed = params_add(p, "gpt_neox.embed_in.weight", c->vocab, c->hidden, PARAMS_NORMAL);
 	for (int l = 0; l < c->layers; l++)
 		place_layer(p, c, l);
-	p->lnf_w = place(p, "gpt_neox.final_layer_norm.weight", c->hidden, 0, PARAMS_ONE);
-	p->lnf_b = place(p, "gpt_neox.final_layer_norm.bias", c->hidden, 0, PARAMS_ZERO);
-	p->head = c->tied ? p->embed : place(p, "embed_out.weight", c->vocab, c->hidden, PARAMS_NORMAL);
+	p->lnf_w = params_add(p, "gpt_neox.final_layer_norm.weight", c->hidden, 0, PARAMS_ONE);
+	p->lnf_b = params_add(p, "gpt_neox.final_layer_norm.bias", c->hidden, 0, PARAMS_ZERO);
+	p->head = c->tied ? p->embed : params_add(p, "embed_out.weight", c->vocab, c->hidden, PARAMS_NORMAL);
 	return 0;
 }
 

@@ -42,6 +42,8 @@ struct params {
 };
 
 int params_layout(struct params *p, const struct config *c, struct err *e);
+/* Adds one tensor behind the others, for which p->t has room, and returns its offset. */
+size_t params_add(struct params *p, const char *name, int rows, int cols, enum params_init init);
 void params_release(struct params *p);
 /* `total` floats, zeroed, aligned to 64 bytes (2 MiB and huge pages for large ones); NULL when out of memory. Free with free(). */
 float *params_alloc(const struct params *p);

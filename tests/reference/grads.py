@@ -45,4 +45,5 @@ def main():
                 put(out, file_name(name), p.grad)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 /* nx/model: logits, loss and every parameter's gradient of the tiny models against
  * PyTorch (tests/reference/grads.py), and what does not show in numbers alone. */
+#include "golden.h"
 #include "test.h"
 #include "tiny.h"
 
@@ -7,46 +8,10 @@ static struct err e;
 
 /* --- goldens ------------------------------------------------------------------------- */
 
-/* Reads "what n unit" and n numbers in that unit into v; 0 where the file ends. */
-static size_t next_array(FILE *f, char what[80], double **v)
-{
-	size_t n;
-	double unit;
-	if (fscanf(f, " %79s %zu %lf", what, &n, &unit) != 3)
-		return 0;
-	*v = calloc(n, sizeof **v);
-	for (size_t i = 0; i < n && unit > 0; i++) {
-		if (fscanf(f, "%lf", &(*v)[i]) != 1)
-			return 0;
-		(*v)[i] *= unit;
-	}
-	return n;
-}
-
-/* The tensor called so, n floats of w. */
-static const float *tensor(const struct model *m, const float *w, const char *name, size_t n)
-{
-	for (int i = 0; i < m->lay.n; i++)
-		if (!strcmp(m->lay.t[i].name, name) && m->lay.t[i].n == n)
-			return w + m->lay.t[i].off;
-	return NULL;
-}
-
-/* Norm of the difference over the norm of what is wanted. */
-static double distance(const float *got, const double *want, size_t n)
-{
-	double d = 0, w = 0;
-	for (size_t i = 0; i < n; i++) {
-		d += (got[i] - want[i]) * (got[i] - want[i]);
-		w += want[i] * want[i];
-	}
-	return sqrt(d / w);
-}
-
 static void against_golden(const struct model *m, char which, int threads, double loss, const float *logits,
                            const float *grad)
 {
-	char path[64], what[80];
+	char path[64], what[100];
 	double *want = NULL, nll = 0, worst = 0;
 	int count = 0, seen = 0;
 	size_t n;
@@ -54,9 +19,9 @@ static void against_golden(const struct model *m, char which, int threads, doubl
 	FILE *f = fopen(path, "r");
 	TEST(f && fscanf(f, "loss %d %lf", &count, &nll) == 2, "%s is there", path);
 	TEST_NEAR(loss, nll, 1e-6, "%c: loss, %d threads", which, threads);
-	while ((n = next_array(f, what, &want))) {
-		const float *got = strcmp(what, "logits") ? tensor(m, grad, what, n) : logits;
-		double d = got ? distance(got, want, n) : 1;
+	while ((n = golden_next(f, what, &want))) {
+		const float *got = strcmp(what, "logits") ? golden_tensor(&m->lay, grad, what, n) : logits;
+		double d = got ? golden_distance(got, want, n) : 1;
 		TEST(d < 1e-5, "%c: %s, %zu numbers, is off by %.1e", which, what, n, d);
 		worst = d > worst ? d : worst;
 		seen++;
