@@ -4,25 +4,31 @@
 #include "base/progress.h"
 #include "io/outdir.h"
 #include "io/record.h"
+#include "nx/checkpoint.h"
 #include "nx/count.h"
 #include "nx/dataset.h"
+#include "nx/flow.h"
+#include "nx/modelfile.h"
+#include "nx/rundir.h"
 #include "nx/trainer.h"
+#include "nx/trainlog.h"
 #include "text/bpe.h"
 
 #include <errno.h>
-#include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static const char *model, *output = "nx-{steps}-steps-{timestamp}", *log_file, *eval_file;
+static const char *model, *output, *log_file, *eval_file, *resume;
 static struct trainer_rule rule;
+static struct flow_rule when = {.log_steps = 1, .save_steps = 500};
 static double min_lr = -1;
-static int optim_word, sched_word, sampler_word, reduction_word, save_dtype;
-static int64_t seed = 42, eval_batch = 8, eval_steps, logging_steps = 1, threads;
-static bool any_tokenizer, overwrite, dry_run, verbose, quiet;
+static int optim_word, sched_word, sampler_word, reduction_word, eval_word = -1, save_word = -1, metric_word, save_dtype;
+static int64_t seed = 42, eval_batch = 8, save_limit, threads;
+static bool any_tokenizer, overwrite, dry_run, verbose, quiet, load_best, save_given, metric_given;
 
 static const struct opt opts[] = {
 	{0, NULL, OPT_GROUP, NULL, NULL, "Files", 0, 0, NULL},
@@ -32,6 +38,8 @@ static const struct opt opts[] = {
 	{0, "eval", OPT_STR, &eval_file, "FILE", "records to evaluate the trained model on", 0, 0, NULL},
 	{0, "log", OPT_STR, &log_file, "FILE", "write the log to FILE as JSON lines", 0, 0, NULL},
 	{0, "save-dtype", OPT_WORD, &save_dtype, TENSOR_WORDS, "the type of the trained weights in the file (default f32)", 0, 0, NULL},
+	{0, "resume", OPT_STR, &resume, "DIR", "go on from a checkpoint; auto: from the last one in the output directory, if any", 0, 0, NULL},
+	{0, "resume-from-checkpoint", OPT_STR, &resume, "DIR", "the same", 0, 0, NULL},
 	{0, "any-tokenizer", OPT_FLAG, &any_tokenizer, NULL, "take a shard of another tokenizer than the model's", 0, 0, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "How long and on what", 0, 0, NULL},
 	{0, "num-train-epochs", OPT_F64, &rule.epochs, "X", "visit every record X times (default 3)", 1e-9, 1e9, NULL},
@@ -56,9 +64,21 @@ static const struct opt opts[] = {
 	{0, "adam-epsilon", OPT_F64, &rule.optim.eps, "X", "AdamW's addend to the root (default 1e-8)", 0, 1, NULL},
 	{0, "weight-decay", OPT_F64, &rule.optim.weight_decay, "X", "decay of matrices, not of biases and LayerNorm (default 0)", 0, 1e9, NULL},
 	{0, "max-grad-norm", OPT_F64, &rule.max_norm, "X", "clip the gradient to this norm (default 1; 0: do not)", 0, 1e30, NULL},
+	{0, "skip-nan-steps", OPT_I64, &rule.skip_nan, "N", "leave out up to N updates whose loss or gradient is no finite number (default 0)", 0, 1e15, NULL},
+	{0, NULL, OPT_GROUP, NULL, NULL, "Checkpoints", 0, 0, NULL},
+	{0, "save-strategy", OPT_WORD, &save_word, FLOW_WORDS, "when to write a checkpoint (default steps)", 0, 0, NULL},
+	{0, "save-steps", OPT_I64, &when.save_steps, "N", "behind every Nth update and the last (default 500)", 1, 1e15, &save_given},
+	{0, "save-total-limit", OPT_I64, &save_limit, "N", "keep the last N and the best (default: all)", 1, 1e9, NULL},
+	{0, "load-best-model-at-end", OPT_FLAG, &load_best, NULL, "what is written at the end is the best checkpoint's model", 0, 0, NULL},
+	{0, "metric-for-best-model", OPT_WORD, &metric_word, "loss|eval-loss", "what tells the best (default eval-loss, the same as loss)", 0, 0, &metric_given},
+	{0, "greater-is-better", OPT_FLAG, &when.greater, NULL, "the highest is the best", 0, 0, NULL},
+	{0, "early-stopping-patience", OPT_I64, &when.patience, "N", "stop behind N evaluations in a row no better than the best", 1, 1e15, NULL},
+	{0, "early-stopping-threshold", OPT_F64, &when.threshold, "X", "by how much they must be better (default 0)", 0, 1e30, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "What is told", 0, 0, NULL},
-	{0, "logging-steps", OPT_I64, &logging_steps, "N", "tell of every Nth update (default 1)", 1, 1e15, NULL},
-	{0, "eval-steps", OPT_I64, &eval_steps, "N", "evaluate behind every Nth update too (default: at the end only)", 1, 1e15, NULL},
+	{0, "logging-steps", OPT_I64, &when.log_steps, "N", "tell of every Nth update (default 1)", 1, 1e15, NULL},
+	{0, "eval-strategy", OPT_WORD, &eval_word, FLOW_WORDS, "when to evaluate (default no: at the end only)", 0, 0, NULL},
+	{0, "evaluation-strategy", OPT_WORD, &eval_word, FLOW_WORDS, "the same", 0, 0, NULL},
+	{0, "eval-steps", OPT_I64, &when.eval_steps, "N", "behind every Nth update and the last (default: as --logging-steps)", 1, 1e15, NULL},
 	{0, "per-device-eval-batch-size", OPT_I64, &eval_batch, "N", "records in a batch of the evaluation (default 8)", 1, 1e9, NULL},
 	{0, "dry-run", OPT_FLAG, &dry_run, NULL, "say what would be done, and stop", 0, 0, NULL},
 	{'v', "verbose", OPT_FLAG, &verbose, NULL, "tell the lengths of each update's records", 0, 0, NULL},
@@ -75,21 +95,17 @@ struct job {
 	struct dataset train, eval;
 	struct trainer *t;
 	const struct trainer_plan *plan;
-	char *out; /* the directory's name */
-	FILE *log;
+	const char *pattern; /* of the output directory's name, which is: */
+	char *out;
+	bool owns;       /* out is there and holds checkpoints of this run */
+	char *from, *home; /* the checkpoint it goes on from, and what that stands in; or NULL */
+	int64_t saved;   /* the step of the last checkpoint written or gone on from; 0: none */
+	struct flow flow;
+	struct trainlog log;
+	FILE *file; /* the log's */
 	struct progress bar;
 	time_t stamp;
-	double start; /* of training, as all times in seconds of progress_clock */
-	/* since the start, and since the last line of the log */
-	double loss, loss_part;
-	int64_t steps_part;
-	size_t tokens, tokens_part, records;
-	struct buf lengths;
-	/* the first line of the log, from which iter_time counts */
-	double first_time;
-	int64_t first_step;
-	size_t first_tokens;
-	int64_t evaluated; /* the step of the last evaluation */
+	int sig; /* the signal that has ended the run, or 0 */
 };
 
 #define U(x) (unsigned long long)(x)
@@ -185,129 +201,105 @@ static void banner(const struct job *j)
 
 static void dry(const struct job *j)
 {
-	double epochs = (double)j->plan->steps / (double)j->plan->steps_per_epoch;
-	double flops = epochs * count_flops(&j->cost, (double)j->train.start[j->train.n]);
-	die_warn("about %.4g GFLOPs in all; %s would be written", 1e-9 * flops, j->out);
+	double epochs = (double)j->plan->steps / (double)j->plan->steps_per_epoch, token, update;
+	double tokens = epochs * (double)j->train.start[j->train.n];
+	struct err e;
+	if (trainer_measure(j->t, &token, &update, &e))
+		die_err(&e);
+	die_warn("about %.4g GFLOPs and %.3g s in all, at %.0f tokens/s; %s would be written", 1e-9 * count_flops(&j->cost, tokens),
+	         tokens * token + (double)j->plan->steps * update, token > 0 ? 1 / token : 0, j->out);
+}
+
+static struct checkpoint state_of(struct job *j)
+{
+	return (struct checkpoint){j->t, &j->log, &j->flow, &rule, &when, &j->train, j->out};
+}
+
+/* Ends the program for an error in training: what is left to go on from is said with it. */
+static __attribute__((noreturn)) void die_keeping(struct job *j, const struct err *e)
+{
+	char *path = j->saved ? rundir_checkpoint(j->out, j->saved) : NULL;
+	progress_end(&j->bar);
+	if (path && !access(path, F_OK))
+		die_now("%s; the last good checkpoint is %s", e->msg, path);
+	die_err(e);
 }
 
 /* --- the log -------------------------------------------------------------------------------- */
-
-static void open_log(struct job *j)
-{
-	/* not through io/out: a log is to be read while it grows, and to stay when training fails */
-	if (log_file && !(j->log = fopen(log_file, "we")))
-		die_now("%s: %s", log_file, strerror(errno));
-}
 
 static void log_failed(void)
 {
 	die_now("%s: %s", log_file, strerror(errno));
 }
 
-static __attribute__((format(printf, 2, 3))) void log_line(const struct job *j, const char *fmt, ...)
+/* Not through io/out: a log is to be read while it grows, and to stay when training fails. A run
+ * that goes on writes it anew, up to where it goes on. */
+static void open_log(struct job *j)
 {
-	va_list ap;
-	if (!j->log)
+	const struct buf *h = &j->log.history;
+	if (!log_file)
 		return;
-	va_start(ap, fmt);
-	if (vfprintf(j->log, fmt, ap) < 0 || fputc('\n', j->log) == EOF || fflush(j->log))
+	if (!(j->file = fopen(log_file, "we")) || (h->n && fwrite(h->p, h->n, 1, j->file) != 1) || fflush(j->file))
 		log_failed();
-	va_end(ap);
 }
 
-/* Time an update and operations a second since the first line, as the guide counts them. */
-static void pace(const struct job *j, int64_t step, double *iter, double *flops)
+static void log_line(const struct job *j, const char *line)
 {
-	double took = progress_clock() - j->first_time;
-	int64_t steps = step - j->first_step;
-	*iter = steps ? took / (double)steps : 0;
-	*flops = steps && took > 0 ? count_flops(&j->cost, (double)(j->tokens - j->first_tokens)) / took : 0;
+	if (!line)
+		die_mem();
+	if (j->file && (fputs(line, j->file) < 0 || fputc('\n', j->file) == EOF || fflush(j->file)))
+		log_failed();
 }
 
 static void tell_step(struct job *j, const struct trainer_step *s)
 {
-	double iter, flops, loss = j->loss_part / (double)j->steps_part, left = (double)(j->plan->steps - s->step);
-	if (!j->first_step) {
-		j->first_step = s->step;
-		j->first_time = progress_clock();
-		j->first_tokens = j->tokens;
-	}
-	pace(j, s->step, &iter, &flops);
-	log_line(j,
-	         "{\"loss\": %.9g, \"grad_norm\": %.9g, \"learning_rate\": %.9g, \"epoch\": %.9g, \"step\": %lld, \"tokens\": %llu, "
-	         "%s%s%s\"iter_time\": %.6g, \"flops\": %.9g, \"remaining_time\": %.6g}",
-	         loss, s->grad_norm, s->rate, s->epoch, (long long)s->step, U(j->tokens_part), verbose ? "\"lengths\": [" : "",
-	         verbose ? buf_str(&j->lengths) : "", verbose ? "], " : "", iter, flops, left * iter);
 	if (!quiet && !j->bar.on)
 		die_warn("step %lld/%lld: loss %.6g, grad_norm %.5g, rate %.4g, epoch %.4g, %llu tokens%s%s", (long long)s->step,
-		         (long long)j->plan->steps, loss, s->grad_norm, s->rate, s->epoch, U(j->tokens_part),
-		         verbose ? ": " : "", verbose ? buf_str(&j->lengths) : "");
-	j->loss_part = 0;
-	j->steps_part = 0;
-	j->tokens_part = 0;
-	buf_reset(&j->lengths);
+		         (long long)j->plan->steps, trainlog_part(&j->log), s->grad_norm, s->rate, s->epoch, U(j->log.tokens_part),
+		         verbose ? ": " : "", verbose ? buf_str(&j->log.lengths) : "");
+	log_line(j, trainlog_update(&j->log, s));
 }
 
 static void draw(struct job *j, const struct trainer_step *s)
 {
 	char note[100];
-	double took = progress_clock() - j->start;
-	snprintf(note, sizeof note, "loss %.4f rate %.3g %.0f tokens/s", s->loss, s->rate,
-	         took > 0 ? (double)j->tokens / took : 0);
+	snprintf(note, sizeof note, "loss %.4f rate %.3g %.0f tokens/s", s->loss, s->rate, trainlog_speed(&j->log));
 	progress_to(&j->bar, (uint64_t)s->step, note);
 }
 
-static void evaluate(struct job *j, int64_t step, double epoch)
+/* Returns the loss. */
+static double evaluate(struct job *j, int64_t step, double epoch)
 {
 	struct trainer_loss l;
 	struct err e;
 	double start = progress_clock();
 	if (trainer_eval(j->t, &j->eval, eval_batch, &l, &e))
-		die_err(&e);
-	double took = progress_clock() - start, per = took > 0 ? 1 / took : 0;
-	j->evaluated = step;
-	log_line(j,
-	         "{\"eval_loss\": %.9g, \"eval_runtime\": %.4f, \"eval_samples_per_second\": %.3f, \"eval_steps_per_second\": %.3f, "
-	         "\"epoch\": %.9g, \"step\": %lld}",
-	         l.loss, took, (double)l.records * per, (double)l.batches * per, epoch, (long long)step);
+		die_keeping(j, &e);
+	log_line(j, trainlog_eval(&j->log, &l, progress_clock() - start, epoch, step));
 	if (!quiet && !j->bar.on)
 		die_warn("step %lld/%lld: eval_loss %.6g", (long long)step, (long long)j->plan->steps, l.loss);
+	return l.loss;
 }
 
-static void tell_end(const struct job *j, double took, double epoch)
+static void tell_end(struct job *j, double epoch, int64_t step)
 {
-	double per = took > 0 ? 1 / took : 0, flos = count_flops(&j->cost, (double)j->tokens);
-	long long steps = (long long)j->plan->steps;
-	log_line(j,
-	         "{\"train_runtime\": %.4f, \"train_samples_per_second\": %.3f, \"train_steps_per_second\": %.3f, "
-	         "\"total_flos\": %.0f, \"train_loss\": %.9g, \"epoch\": %.9g, \"step\": %lld}",
-	         took, (double)j->records * per, (double)steps * per, flos, j->loss / (double)steps, epoch, steps);
+	double took = trainlog_took(&j->log);
+	log_line(j, trainlog_end(&j->log, epoch, step));
 	if (!quiet)
-		die_warn("%lld update%s in %.2f s: train_loss %.6g, %llu tokens (%.0f/s), %.5g GFLOPs", steps, s_of(U(steps)), took,
-		         j->loss / (double)steps, U(j->tokens), (double)j->tokens * per, 1e-9 * flos);
+		die_warn("%lld update%s in %.2f s: train_loss %.6g, %llu tokens (%.0f/s), %.5g GFLOPs", (long long)step, s_of(U(step)), took,
+		         trainlog_loss(&j->log), U(j->log.tokens), took > 0 ? (double)j->log.tokens / took : 0,
+		         1e-9 * trainlog_flos(&j->log));
+	if (j->file && fclose(j->file))
+		log_failed();
 }
 
 /* --- the output ------------------------------------------------------------------------------- */
 
-/* The directory's name: {steps} and {timestamp} (seconds since 1970) filled in. */
-static char *expand(const struct job *j)
+static void name_output(struct job *j)
 {
-	struct buf b = {0};
-	int bad = 0;
-	for (const char *p = output; *p;) {
-		if (strncmp(p, "{steps}", 7) == 0) {
-			bad |= buf_printf(&b, "%lld", (long long)j->plan->steps);
-			p += 7;
-		} else if (strncmp(p, "{timestamp}", 11) == 0) {
-			bad |= buf_printf(&b, "%lld", (long long)j->stamp);
-			p += 11;
-		} else {
-			bad |= buf_addc(&b, *p++);
-		}
-	}
-	if (bad || !buf_str(&b))
+	free(j->out);
+	if (!(j->out = rundir_name(j->pattern, j->plan->steps, (int64_t)j->stamp)))
 		die_mem();
-	return b.p;
 }
 
 /* Opens the directory, or only tries it where d is NULL. A name with a timestamp is
@@ -316,11 +308,11 @@ static void open_output(struct job *j, struct outdir **d)
 {
 	struct err e;
 	for (;; j->stamp++) {
-		free(j->out);
-		j->out = expand(j);
-		if ((d ? outdir_open(d, j->out, overwrite, &e) : outdir_check(j->out, overwrite, &e)) == 0)
+		name_output(j);
+		bool merge = overwrite || j->owns;
+		if ((d ? outdir_open(d, j->out, merge, &e) : outdir_check(j->out, merge, &e)) == 0)
 			return;
-		if (e.kind != ERR_DATA || !strstr(output, "{timestamp}"))
+		if (e.kind != ERR_DATA || !strstr(j->pattern, "{timestamp}"))
 			break;
 	}
 	if (e.kind == ERR_DATA)
@@ -340,61 +332,162 @@ static int save_weights(const struct job *j, const char *dir, struct err *e)
 
 static void save(struct job *j)
 {
-	static const char *const copied[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"};
 	struct outdir *d;
 	struct err e;
 	open_output(j, &d);
-	int rc = save_weights(j, outdir_path(d), &e);
-	for (size_t i = 0; rc == 0 && i < sizeof copied / sizeof *copied; i++)
-		rc = outdir_copy(d, j->dir, copied[i], &e) < 0 ? -1 : 0;
-	if (rc) {
+	if (save_weights(j, outdir_path(d), &e) || rundir_copy(d, j->dir, &e)) {
 		outdir_abort(d);
-		die_err(&e);
+		die_keeping(j, &e);
 	}
 	if (outdir_commit(d, &e))
+		die_keeping(j, &e);
+}
+
+/* --- checkpoints --------------------------------------------------------------------------------- */
+
+/* The output directory, empty, with the first checkpoint to come: true if it was not there before. */
+static bool make_output(struct job *j)
+{
+	struct outdir *d;
+	struct err e;
+	if (j->owns)
+		return false;
+	open_output(j, &d);
+	bool new = access(j->out, F_OK) != 0;
+	if (outdir_commit(d, &e))
 		die_err(&e);
+	j->owns = true;
+	return new;
+}
+
+static void checkpoint(struct job *j, int64_t step)
+{
+	struct checkpoint c = state_of(j);
+	struct err e;
+	bool new = make_output(j);
+	c.out = j->out;
+	if (checkpoint_save(&c, &j->m, j->dir, &e)) {
+		if (new)
+			rmdir(j->out);
+		die_keeping(j, &e);
+	}
+	j->saved = step;
+	if (save_limit && rundir_rotate(j->out, step, save_limit, j->flow.best_saved, &e))
+		die_keeping(j, &e);
+}
+
+/* Puts the run to where the checkpoint was written. */
+static void go_on(struct job *j)
+{
+	struct checkpoint c = state_of(j);
+	struct err e;
+	if (!j->from)
+		return;
+	if (checkpoint_read(&c, j->from, &e))
+		die_err(&e);
+	int64_t step = trainer_mark_of(j->t).step;
+	if (j->flow.best_saved && !rundir_has(j->out, j->flow.best_saved)) {
+		die_warn("%s/checkpoint-%lld, the best so far, is not there", j->out, (long long)j->flow.best_saved);
+		j->flow.best_saved = 0;
+	}
+	if (step > j->plan->steps)
+		die_now("%s: it is of step %lld, and the run has %lld", j->from, (long long)step, (long long)j->plan->steps);
+	j->saved = step;
+	if (!quiet)
+		die_warn("going on behind step %lld, from %s", (long long)step, j->from);
+}
+
+static void load_the_best(struct job *j, int64_t step)
+{
+	struct err e;
+	if (!load_best || !j->flow.best_saved || j->flow.best_saved == step)
+		return;
+	char *path = rundir_checkpoint(j->out, j->flow.best_saved);
+	if (!path)
+		die_mem();
+	if (!quiet)
+		die_warn("the model of step %lld is the best, its eval_loss %.6g", (long long)j->flow.best_saved, j->flow.best);
+	if (modelfile_read(j->m.w, &j->m.lay, path, &e))
+		die_err(&e);
+	free(path);
 }
 
 /* --- training ----------------------------------------------------------------------------------- */
 
-static void count(struct job *j, const struct trainer_step *s)
+static volatile sig_atomic_t caught;
+
+static void catch(int sig)
 {
-	j->loss += s->loss;
-	j->loss_part += s->loss;
-	j->steps_part++;
-	j->tokens += s->tokens;
-	j->tokens_part += s->tokens;
-	j->records += s->nrecords;
-	for (size_t i = 0; verbose && i < s->nrecords; i++)
-		if (buf_printf(&j->lengths, "%s%zu", j->lengths.n ? ", " : "", dataset_len(&j->train, s->records[i])))
-			die_mem();
+	caught = sig;
 }
 
-static void train(struct job *j)
+/* A signal ends the run behind the update at hand; a second one ends it at once. */
+static void catch_signals(bool on)
 {
-	struct trainer_step s = {0};
-	struct err e;
-	int rc;
-	progress_init(&j->bar, prog.name, (uint64_t)j->plan->steps, "steps", quiet);
-	j->start = progress_clock();
-	while ((rc = trainer_step(j->t, &s, &e)) == 1) {
-		count(j, &s);
-		draw(j, &s);
-		if (s.step % logging_steps == 0)
-			tell_step(j, &s);
-		if (eval_file && eval_steps && s.step % eval_steps == 0)
-			evaluate(j, s.step, s.epoch);
+	struct sigaction a = {.sa_handler = on ? catch : SIG_DFL, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)}, old;
+	static const int sigs[] = {SIGINT, SIGTERM};
+	for (size_t i = 0; i < sizeof sigs / sizeof *sigs; i++) {
+		/* what is ignored, as in the background of a shell, stays so */
+		if (sigaction(sigs[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(sigs[i], &a, NULL);
 	}
-	progress_end(&j->bar);
-	if (rc < 0)
-		die_err(&e);
-	double took = progress_clock() - j->start;
-	if (eval_file && j->evaluated != s.step)
-		evaluate(j, s.step, s.epoch);
-	tell_end(j, took, s.epoch);
-	if (j->log && fclose(j->log))
-		log_failed();
 }
+
+/* What is due behind an update; true: this was the last. */
+static bool after(struct job *j, const struct trainer_step *s)
+{
+	bool stop = false;
+	int sig = caught; /* what comes later ends the run behind the next update */
+	unsigned todo = flow_after(&when, s->step, s->epoch_end, s->step == j->plan->steps);
+	if (s->skipped && !quiet)
+		die_warn("step %lld is skipped: %s", (long long)s->step, s->why);
+	draw(j, s);
+	if (todo & FLOW_LOG)
+		tell_step(j, s);
+	if (todo & FLOW_EVAL)
+		stop = flow_metric(&when, &j->flow, s->step, evaluate(j, s->step, s->epoch));
+	if (todo & FLOW_SAVE || sig)
+		checkpoint(j, s->step);
+	if (stop && !quiet)
+		die_warn("step %lld/%lld: no better for %lld evaluation%s, stopped", (long long)s->step, (long long)j->plan->steps,
+		         (long long)j->flow.waited, s_of(U(j->flow.waited)));
+	j->sig = sig;
+	return stop || sig;
+}
+
+/* 0, or the signal that ended it. */
+static int train(struct job *j)
+{
+	struct trainer_mark m = trainer_mark_of(j->t);
+	struct trainer_step s = {.step = m.step, .epoch = (double)m.epoch + (double)m.at / (double)j->plan->batches};
+	struct err e;
+	int rc = 0;
+	progress_init(&j->bar, prog.name, (uint64_t)j->plan->steps, "steps", quiet);
+	trainlog_start(&j->log);
+	catch_signals(true);
+	bool stop = when.patience && j->flow.waited >= when.patience; /* it did so when the checkpoint was written */
+	while (!stop && (rc = trainer_step(j->t, &s, &e)) == 1) {
+		if (trainlog_count(&j->log, &s))
+			die_mem();
+		stop = after(j, &s);
+	}
+	if (rc < 0)
+		die_keeping(j, &e);
+	progress_end(&j->bar);
+	catch_signals(false);
+	if (j->sig) {
+		die_warn("stopped by a signal behind step %lld; %s/checkpoint-%lld goes on from there", (long long)s.step, j->out,
+		         (long long)s.step);
+		return j->sig;
+	}
+	if (eval_file && when.eval == FLOW_NEVER)
+		evaluate(j, s.step, s.epoch);
+	tell_end(j, s.epoch, s.step);
+	load_the_best(j, s.step);
+	return 0;
+}
+
+/* --- options --------------------------------------------------------------------------------------- */
 
 /* The floor of a schedule is given as a rate or as a part of one. */
 static void check_floor(void)
@@ -410,15 +503,14 @@ static void check_floor(void)
 
 static void check_options(int argc, char **argv)
 {
+	struct err e;
 	model = model ? model : getenv("NX_MODEL");
-	if (!model || !*model)
+	if ((!model || !*model) && (!resume || strcmp(resume, "auto") == 0))
 		die_usage("no model: give -m DIR or set NX_MODEL");
-	if (!*output)
+	if (output && !*output)
 		die_usage("--output-dir needs a name");
 	if (rule.max_steps == 0)
 		die_usage("--max-steps 0 would train nothing: the default, -1, leaves it to the epochs");
-	if (eval_steps && !eval_file)
-		die_usage("--eval-steps needs --eval FILE");
 	if (eval_file && strcmp(eval_file, "-") == 0 && (argc == 0 || strcmp(argv[0], "-") == 0))
 		die_usage("stdin cannot be both the records to train and to evaluate on");
 	rule.optim.kind = optim_word == 3 ? OPTIM_ADAMW : (enum optim_kind)optim_word;
@@ -427,6 +519,41 @@ static void check_options(int argc, char **argv)
 	rule.sampler = (enum sampler_kind)sampler_word;
 	rule.reduction = (enum trainer_reduction)reduction_word;
 	rule.seed = (uint64_t)seed;
+	if (flow_settle(&when, eval_word, save_word, load_best, eval_file != NULL, &e))
+		die_err(&e);
+	if (resume && strcmp(resume, "auto") == 0 && (!output || strchr(output, '{')))
+		die_usage("--resume auto needs -o with the name of the directory it is to look in");
+}
+
+/* --resume auto without a checkpoint: what a killed process has left does not make the directory a used one. */
+static void begin_again(void)
+{
+	struct err e;
+	if (access(output, F_OK) == 0 && outdir_sweep(output, &e))
+		die_err(&e);
+	if (!quiet)
+		die_warn("%s: no checkpoint yet, beginning", output);
+}
+
+static void find_start(struct job *j)
+{
+	bool any = resume && strcmp(resume, "auto") == 0;
+	struct err e;
+	if (resume && rundir_find(&j->from, any ? output : resume, any, &e))
+		die_err(&e);
+	if (j->from) {
+		char *home = rundir_parent(j->from);
+		if (!home)
+			die_mem();
+		j->dir = j->from;
+		j->pattern = output ? output : home;
+		j->owns = strcmp(home, j->pattern) == 0;
+		j->home = home;
+		return;
+	}
+	if (resume)
+		begin_again();
+	j->pattern = output ? output : "nx-{steps}-steps-{timestamp}";
 }
 
 static void open_job(struct job *j, int argc, char **argv)
@@ -435,6 +562,7 @@ static void open_job(struct job *j, int argc, char **argv)
 	j->dir = model;
 	j->stamp = time(NULL);
 	threads = threads ? threads : pool_cpus();
+	find_start(j);
 	if (model_load(&j->m, j->dir, &e) || count_of(&j->cost, &j->m.cfg, &e))
 		die_err(&e);
 	read_records(j, &j->train, argc, argv);
@@ -443,22 +571,36 @@ static void open_job(struct job *j, int argc, char **argv)
 	if (trainer_open(&j->t, &j->m, &j->train, &rule, (int)threads, &e))
 		die_err(&e);
 	j->plan = trainer_plan_of(j->t);
+	if (!save_given && save_word < 0 && !load_best && j->plan->steps < when.save_steps)
+		when.save = FLOW_NEVER;
+	j->log = (struct trainlog){.cost = &j->cost, .data = &j->train, .steps = j->plan->steps, .tell_lengths = verbose};
 	open_output(j, NULL);
+}
+
+/* Nothing is taken away before all is well: the checkpoints of another run would be taken for this one's. */
+static void clear_output(struct job *j)
+{
+	struct err e;
+	if (j->owns ? outdir_sweep(j->out, &e) : overwrite && rundir_clear(j->out, &e))
+		die_err(&e);
 }
 
 static void close_job(struct job *j)
 {
 	trainer_close(j->t);
+	trainlog_release(&j->log);
 	dataset_release(&j->train);
 	dataset_release(&j->eval);
 	model_release(&j->m);
-	buf_release(&j->lengths);
 	free(j->out);
+	free(j->from);
+	free(j->home);
 }
 
 int main(int argc, char **argv)
 {
 	static struct job j;
+	int sig = 0;
 	rule = trainer_defaults();
 	rule.sched_floor = -1;
 	die_opts(&prog, &argc, &argv);
@@ -469,12 +611,16 @@ int main(int argc, char **argv)
 	if (dry_run) {
 		dry(&j);
 	} else {
+		go_on(&j);
 		open_log(&j);
-		train(&j);
-		save(&j);
-		puts(j.out);
+		clear_output(&j);
+		sig = train(&j);
+		if (!sig) {
+			save(&j);
+			puts(j.out);
+		}
 	}
 	die_close_stdout();
 	close_job(&j);
-	return 0;
+	return sig ? 128 + sig : 0;
 }

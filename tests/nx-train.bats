@@ -206,7 +206,7 @@ value() {
 	refused 2 "--max-steps 0" -m model --max-steps 0 few.jsonl
 	refused 2 "--eval-steps needs --eval" -m model --eval-steps 3 few.jsonl
 	refused 2 "stdin cannot be both" -m model --eval - </dev/null
-	refused 2 "--save-steps" -m model --save-steps 100 few.jsonl
+	refused 2 "--push-to-hub" -m model --push-to-hub few.jsonl
 	refused 2 "--optim" -m model --optim lion few.jsonl
 	refused 2 "--min-lr" -m model --lr-scheduler-type cosine_with_min_lr few.jsonl
 	refused 2 "--min-lr" -m model --min-lr 1e-6 few.jsonl
@@ -298,7 +298,7 @@ value() {
 }
 
 @test "a loss that becomes no number ends the run, and nothing is written" {
-	refused 1 "its first record is number" -m model -o new --learning-rate 1e9 --max-grad-norm 0 --batch-size 1 few.jsonl
+	refused 1 "of the input" -m model -o new --learning-rate 1e9 --max-grad-norm 0 --batch-size 1 few.jsonl
 }
 
 @test "the guide's order: lengths, tokens and operations of its three updates" {

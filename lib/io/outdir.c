@@ -260,10 +260,63 @@ static int drop(const char *path, const struct stat *st, int type, struct FTW *f
 	return 0;
 }
 
+static int remove_tree(const char *path)
+{
+	return nftw(path, drop, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 void outdir_abort(struct outdir *d)
 {
 	if (!d)
 		return;
-	nftw(d->temp, drop, 8, FTW_DEPTH | FTW_PHYS);
+	remove_tree(d->temp);
 	forget(d);
+}
+
+int outdir_remove(const char *path, struct err *e)
+{
+	struct outdir d = {.final = strdup(path)};
+	if (!d.final)
+		return err_mem(e);
+	cut_slashes(d.final);
+	/* an empty directory under a temporary name, over which the other is moved */
+	int rc = access(path, F_OK) ? 0 : make_temp(&d, false, 0700) || rename(d.final, d.temp) ? -1 : 1;
+	if (rc < 0)
+		err_io(e, "%s", path);
+	if (d.temp)
+		remove_tree(d.temp);
+	free(d.final);
+	free(d.temp);
+	return rc < 0 ? -1 : 0;
+}
+
+/* ".name.0123456789abcdef" */
+static bool is_temp_name(const char *s)
+{
+	const char *dot = strrchr(s, '.');
+	return s[0] == '.' && dot > s + 1 && strlen(dot + 1) == 16 && strspn(dot + 1, "0123456789abcdef") == 16;
+}
+
+int outdir_sweep(const char *path, struct err *e)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *ent;
+	int rc = 0;
+	if (!dir)
+		return err_io(e, "%s", path);
+	while (rc == 0 && (ent = readdir(dir))) {
+		char *name = NULL;
+		struct stat st;
+		if (!is_temp_name(ent->d_name))
+			continue;
+		if (asprintf(&name, "%s/%s", path, ent->d_name) < 0) {
+			rc = err_mem(e);
+			break;
+		}
+		if (lstat(name, &st) == 0 && S_ISDIR(st.st_mode))
+			remove_tree(name);
+		free(name);
+	}
+	closedir(dir);
+	return rc;
 }

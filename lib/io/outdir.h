@@ -32,4 +32,10 @@ int outdir_copy(const struct outdir *d, const char *fromdir, const char *name, s
 int outdir_commit(struct outdir *d, struct err *e);
 void outdir_abort(struct outdir *d);
 
+/* Removes a directory with all that is in it. It loses its name first, so that half of it is never
+ * seen under it. One that is not there is no error. */
+int outdir_remove(const char *path, struct err *e);
+/* Removes the temporary directories that killed processes left in dir, which nobody else may be writing to. */
+int outdir_sweep(const char *dir, struct err *e);
+
 #endif

@@ -1,4 +1,6 @@
 #include "nx/optim.h"
+#include "io/in.h"
+#include "io/out.h"
 #include "nx/update.h"
 
 #include <math.h>
@@ -317,4 +319,83 @@ void optim_step(struct optim *o, float *w, float *g, double rate, double scale)
 	j.adamw = adamw_constants(o, rate, scale);
 	for (int i = 0; i < o->lay->n; i++)
 		step_tensor(o, i, w, g, rate, &j);
+}
+
+/* --- the state on disk ---------------------------------------------------------------- */
+
+static const char magic[8] = "NXOPTIM1";
+enum { STATE_BLOCK = 1 << 20 };
+
+/* Floats of one of the state's arrays. */
+static size_t state_floats(const struct optim *o)
+{
+	size_t n = optim_bytes(o->lay, o->rule.kind) / sizeof(float);
+	return o->state2 ? n / 2 : n;
+}
+
+static void state_head(const struct optim *o, uint64_t head[3])
+{
+	head[0] = (uint64_t)o->rule.kind;
+	head[1] = (uint64_t)o->t;
+	head[2] = state_floats(o);
+}
+
+static int write_state(struct out *out, const float *p, size_t n, struct err *e)
+{
+	for (size_t at = 0; p && at < n; at += STATE_BLOCK)
+		if (out_write(out, p + at, (n - at < STATE_BLOCK ? n - at : STATE_BLOCK) * sizeof *p, e))
+			return -1;
+	return 0;
+}
+
+int optim_save(const struct optim *o, const char *path, struct err *e)
+{
+	struct out *out;
+	uint64_t head[3];
+	state_head(o, head);
+	if (out_open(&out, path, OUT_PLAIN, e))
+		return -1;
+	if (out_write(out, magic, sizeof magic, e) || out_write(out, head, sizeof head, e) ||
+	    write_state(out, o->state, head[2], e) || write_state(out, o->state2, head[2], e)) {
+		out_abort(out);
+		return -1;
+	}
+	return out_commit(out, e);
+}
+
+/* n bytes and no fewer. */
+static int read_all(struct in *in, void *p, size_t n, struct err *e)
+{
+	ssize_t got = p ? in_full(in, p, n, e) : 0;
+	if (got < 0)
+		return -1;
+	return !p || (size_t)got == n ? 0 : err_data(e, "%s: the file is cut off", in_name(in));
+}
+
+static int read_state(struct optim *o, struct in *in, struct err *e)
+{
+	char mark[sizeof magic], more;
+	uint64_t head[3], want[3];
+	state_head(o, want);
+	if (read_all(in, mark, sizeof mark, e) || read_all(in, head, sizeof head, e))
+		return -1;
+	if (memcmp(mark, magic, sizeof magic) != 0)
+		return err_data(e, "%s: this is no state of an optimizer", in_name(in));
+	if (head[0] != want[0] || head[2] != want[2] || head[1] > INT64_MAX)
+		return err_data(e, "%s: this is the state of another optimizer or model", in_name(in));
+	o->t = (int64_t)head[1];
+	if (read_all(in, o->state, head[2] * sizeof(float), e) || read_all(in, o->state2, head[2] * sizeof(float), e))
+		return -1;
+	ssize_t left = in_full(in, &more, 1, e);
+	return left > 0 ? err_data(e, "%s: there is more in the file than its head says", in_name(in)) : (int)left;
+}
+
+int optim_load(struct optim *o, const char *path, struct err *e)
+{
+	struct in *in;
+	if (in_open(&in, path, e))
+		return -1;
+	int rc = read_state(o, in, e);
+	in_close(in);
+	return rc;
 }

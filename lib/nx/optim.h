@@ -50,6 +50,12 @@ void optim_close(struct optim *o); /* NULL is fine */
 /* Bytes of state: AdamW 8 a parameter, Adafactor 4 a row and column, SGD none. */
 size_t optim_bytes(const struct params *lay, enum optim_kind kind);
 
+/* The state in a file of its own, and back, to the bit: "NXOPTIM1", then three 64-bit numbers, the
+ * optimizer's kind, its steps and the floats of state, then these floats; little-endian.
+ * ERR_DATA if the file is of another optimizer or layout, or cut off. */
+int optim_save(const struct optim *o, const char *path, struct err *e);
+int optim_load(struct optim *o, const char *path, struct err *e);
+
 /* The 2-norm of a gradient of lay->total floats. */
 double optim_norm(struct optim *o, const float *g);
 /* min(1, max / (norm + 1e-6)), as torch's clip_grad_norm_; 1 where max is 0: no clipping. */

@@ -1,9 +1,12 @@
 #include "nx/trainer.h"
 
 #include "base/pool.h"
+#include "base/progress.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct trainer {
 	struct model *m;
@@ -17,7 +20,8 @@ struct trainer {
 	struct sched sched;
 	float *grad; /* all 0 between updates */
 
-	int64_t step;          /* updates made */
+	int64_t step;          /* updates made or skipped */
+	int64_t skipped;
 	uint64_t epoch;        /* of the next batch, and which of its batches that is */
 	int64_t at;
 	const uint32_t *order; /* this epoch's */
@@ -227,33 +231,110 @@ static int run_update(struct trainer *t, size_t all, struct err *e)
 	return flush(t, e);
 }
 
-static int not_finite(const struct trainer *t, const char *what, double v, struct err *e)
+/* --- what is no finite number ------------------------------------------------------------ */
+
+static void clear_grad(struct trainer *t)
 {
-	return err_data(e, "step %lld: the %s is %g; its first record is number %lu of the input", (long long)t->step + 1,
-	                what, v, (unsigned long)t->pick[0] + 1);
+	memset(t->grad, 0, t->m->lay.total * sizeof *t->grad);
+}
+
+/* Whether record i alone, run by itself, gives a loss or gradient that is no finite number. */
+static int is_bad(struct trainer *t, size_t i, double scale, struct err *e)
+{
+	double nll = 0;
+	if (!dataset_scored(t->d, i))
+		return 0;
+	clear_grad(t);
+	dataset_pack_reset(&t->pack);
+	if (dataset_pack_add(&t->pack, t->d, i, e) || model_loss(t->m, t->ws, &t->pack.b, scale, t->grad, &nll, e))
+		return -1;
+	return !isfinite(nll * scale) || !isfinite(optim_norm(t->optim, t->grad));
+}
+
+/* Which record it comes from is found by running each again: it happens once in a run, or never. */
+static int not_finite(struct trainer *t, struct trainer_step *s, const char *what, double v, struct err *e)
+{
+	size_t k = 0;
+	int bad = 0;
+	while (k < t->npick && (bad = is_bad(t, t->pick[k], 1 / (double)s->scored, e)) == 0)
+		k++;
+	clear_grad(t);
+	dataset_pack_reset(&t->pack);
+	if (bad < 0)
+		return -1;
+	unsigned long first = t->npick ? t->pick[0] + 1UL : 0;
+	if (bad)
+		snprintf(s->why, sizeof s->why, "the %s is %g; it comes from record %lu of the input", what, v, t->pick[k] + 1UL);
+	else
+		snprintf(s->why, sizeof s->why, "the %s is %g; no record gives that alone, the update's first is record %lu of the input",
+		         what, v, first);
+	if (t->skipped >= t->r.skip_nan)
+		return err_data(e, "step %lld: %s", (long long)t->step + 1, s->why);
+	t->skipped++;
+	s->skipped = true;
+	s->loss = s->grad_norm = 0;
+	return 0;
+}
+
+static int learn(struct trainer *t, struct trainer_step *s, struct err *e)
+{
+	if (run_update(t, s->scored, e))
+		return -1;
+	s->loss = t->loss;
+	s->rate = t->r.rate * sched_factor(&t->sched, t->step);
+	if (!isfinite(s->loss))
+		return not_finite(t, s, "loss", s->loss, e);
+	s->grad_norm = optim_norm(t->optim, t->grad);
+	if (!isfinite(s->grad_norm))
+		return not_finite(t, s, "gradient's norm", s->grad_norm, e);
+	optim_step(t->optim, t->m->w, t->grad, s->rate, optim_clip(s->grad_norm, t->r.max_norm));
+	return 0;
 }
 
 int trainer_step(struct trainer *t, struct trainer_step *s, struct err *e)
 {
-	if (t->step == t->plan.steps)
+	if (t->step >= t->plan.steps)
 		return 0;
 	pick_update(t);
 	*s = (struct trainer_step){.scored = scored(t, 0, t->npick), .records = t->pick, .nrecords = t->npick};
 	for (size_t k = 0; k < t->npick; k++)
 		s->tokens += dataset_len(t->d, t->pick[k]);
-	if (run_update(t, s->scored, e))
+	if (learn(t, s, e))
 		return -1;
-	s->loss = t->loss;
-	if (!isfinite(s->loss))
-		return not_finite(t, "loss", s->loss, e);
-	s->grad_norm = optim_norm(t->optim, t->grad);
-	if (!isfinite(s->grad_norm))
-		return not_finite(t, "gradient's norm", s->grad_norm, e);
-	s->rate = t->r.rate * sched_factor(&t->sched, t->step);
-	optim_step(t->optim, t->m->w, t->grad, s->rate, optim_clip(s->grad_norm, t->r.max_norm));
 	s->step = ++t->step;
 	s->epoch = (double)t->epoch + (double)t->at / (double)t->plan.batches;
+	s->epoch_end = t->step % t->plan.steps_per_epoch == 0;
 	return 1;
+}
+
+/* --- going on from where a run stood -------------------------------------------------------- */
+
+struct trainer_mark trainer_mark_of(const struct trainer *t)
+{
+	return (struct trainer_mark){t->step, t->skipped, (int64_t)t->epoch, t->at};
+}
+
+int trainer_seek(struct trainer *t, const struct trainer_mark *m, struct err *e)
+{
+	if (m->step < 0 || m->skipped < 0 || m->epoch < 0 || m->at < 0 || m->at > t->plan.batches)
+		return err_data(e, "step %lld at batch %lld of epoch %lld is no place in this run", (long long)m->step,
+		                (long long)m->at, (long long)m->epoch);
+	t->step = m->step;
+	t->skipped = m->skipped;
+	t->epoch = (uint64_t)m->epoch;
+	t->at = m->at;
+	t->order = sampler_epoch(&t->sampler, t->epoch);
+	return 0;
+}
+
+struct optim *trainer_optim(struct trainer *t)
+{
+	return t->optim;
+}
+
+bool trainer_is_sound(struct trainer *t)
+{
+	return isfinite(optim_norm(t->optim, t->m->w));
 }
 
 /* --- evaluation -------------------------------------------------------------------------- */
@@ -301,5 +382,30 @@ int trainer_eval(struct trainer *t, const struct dataset *d, int64_t batch, stru
 	if (!rows)
 		return err_data(e, "no record has a token in the loss");
 	l->loss = sum / (double)rows;
+	return 0;
+}
+
+int trainer_measure(struct trainer *t, double *token, double *update, struct err *e)
+{
+	size_t tokens = 0;
+	dataset_pack_reset(&t->pack);
+	for (size_t i = 0; i < t->d->n && tokens < TRAINER_PASS; i++) {
+		if (dataset_scored(t->d, i) && dataset_pack_add(&t->pack, t->d, i, e))
+			return -1;
+		tokens = t->pack.b.nseq ? (size_t)t->pack.b.start[t->pack.b.nseq] : 0;
+	}
+	*token = *update = 0;
+	/* the first round makes memory real */
+	for (int round = 0; round < 2 && tokens; round++) {
+		double nll, from = progress_clock();
+		if (model_loss(t->m, t->ws, &t->pack.b, 1 / (double)tokens, t->grad, &nll, e))
+			return -1;
+		double mid = progress_clock();
+		optim_norm(t->optim, t->grad);
+		optim_step(t->optim, t->m->w, t->grad, 0, 1);
+		*token = (mid - from) / (double)tokens;
+		*update = progress_clock() - mid;
+	}
+	dataset_pack_reset(&t->pack);
 	return 0;
 }

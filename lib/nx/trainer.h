@@ -35,6 +35,7 @@
 #include "nx/sampler.h"
 #include "nx/sched.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,7 @@ struct trainer_rule {
 	double warmup_ratio; /* of all steps, where warmup_steps is 0 */
 	struct optim_rule optim;
 	double max_norm;     /* 0: no clipping */
+	int64_t skip_nan;    /* updates of a run that may be left out since their loss or gradient is no finite number */
 	uint64_t seed;
 	enum sampler_kind sampler;
 	enum trainer_reduction reduction;
@@ -79,6 +81,9 @@ struct trainer_step {
 	double grad_norm; /* before clipping */
 	double rate;      /* used by this update */
 	double epoch;     /* epochs seen, 0.5: half of the first */
+	bool epoch_end;   /* an epoch's last update */
+	bool skipped;     /* its loss or gradient was no finite number: nothing was changed, and loss and grad_norm are 0 */
+	char why[200];    /* what was found then, and in which record */
 	size_t tokens, scored;
 	const uint32_t *records; /* which records, in order; valid until the next step */
 	size_t nrecords;
@@ -91,8 +96,22 @@ int trainer_open(struct trainer **t, struct model *m, const struct dataset *d, c
                  struct err *e);
 const struct trainer_plan *trainer_plan_of(const struct trainer *t);
 /* 1: an update was made, 0: all have been, -1. A loss or gradient that is no finite
- * number is ERR_DATA; the weights are those before that update. */
+ * number is ERR_DATA, and names the record it comes from, unless the rule lets the
+ * update be skipped; the weights and the optimizer are those before it either way. */
 int trainer_step(struct trainer *t, struct trainer_step *s, struct err *e);
+
+/* Where a run stands: with the weights and the optimizer's state all it needs to go on. */
+struct trainer_mark {
+	int64_t step;    /* updates made or skipped */
+	int64_t skipped;
+	int64_t epoch, at; /* of the next batch, and which of its batches that is */
+};
+struct trainer_mark trainer_mark_of(const struct trainer *t);
+/* Goes on from a mark of a run by the same rule over the same records: ERR_DATA if there can be no such mark. */
+int trainer_seek(struct trainer *t, const struct trainer_mark *m, struct err *e);
+struct optim *trainer_optim(struct trainer *t);
+/* Whether all weights are finite numbers. */
+bool trainer_is_sound(struct trainer *t);
 
 struct trainer_loss {
 	double loss; /* mean over the batches with scored tokens of each one's token mean, weighted by its records */
@@ -102,6 +121,10 @@ struct trainer_loss {
  * order, as the Trainer evaluates. d must have scored tokens. */
 int trainer_eval(struct trainer *t, const struct dataset *d, int64_t batch, struct trainer_loss *l, struct err *e);
 void trainer_close(struct trainer *t); /* NULL is fine */
+
+/* Seconds that a token and an update's step of the optimizer take, measured on a pass of the first
+ * records. Spoils the optimizer's state: for a trainer that will not train. */
+int trainer_measure(struct trainer *t, double *token, double *update, struct err *e);
 
 /* Bytes that training takes: weights, gradient, optimizer state, activations and records. */
 size_t trainer_bytes(const struct model *m, const struct dataset *d, const struct trainer_rule *r, int threads);
