@@ -288,6 +288,18 @@ static void dense_back(struct pass *p)
 	linear_grad(p, LORA_DENSE, p->o->dense_w, p->o->dense_b, p->x, p->k->att, c, c);
 }
 
+/* A key's bias outside the rotary dimensions adds the same to all of a row's scores, which softmax
+ * takes out again: its gradient is 0. The sums of rounding errors that stand there would become
+ * steps of full size in optimizers that divide by the gradient's size. */
+static void clear_key_bias(const struct pass *p)
+{
+	const struct config *c = p->v->c;
+	for (int h = 0; p->o->qkv_b != SIZE_MAX && h < c->heads; h++) {
+		float *key = p->g + p->o->qkv_b + (size_t)(3 * h + 1) * (size_t)c->head_dim;
+		memset(key + c->rotary_dims, 0, (size_t)(c->head_dim - c->rotary_dims) * sizeof *key);
+	}
+}
+
 /* From datt on to the layer's input. */
 static void attention_back(struct pass *p)
 {
@@ -300,8 +312,10 @@ static void attention_back(struct pass *p)
 	linear_grad(p, LORA_QKV, p->o->qkv_w, p->o->qkv_b, p->dqkv, v->h, 3 * c, c);
 	mat_back(v->pool, v->dh, p->dqkv, p->w + p->o->qkv_w, n, 3 * c, c, false);
 	lora_back(&v->lora, LORA_QKV, v->dh, p->dqkv, 3 * c, c);
-	if (p->g)
+	if (p->g) {
+		clear_key_bias(p);
 		span_run(v->pool, c, 16, norm1_grad_cols, p);
+	}
 	span_run(v->pool, n, 1, norm1_back_rows, p);
 }
 
