@@ -8,7 +8,7 @@
 #include "nx/count.h"
 #include "nx/dataset.h"
 #include "nx/flow.h"
-#include "nx/modelfile.h"
+#include "nx/lora.h"
 #include "nx/rundir.h"
 #include "nx/trainer.h"
 #include "nx/trainlog.h"
@@ -27,7 +27,8 @@ static struct trainer_rule rule;
 static struct flow_rule when = {.log_steps = 1, .save_steps = 500};
 static double min_lr = -1;
 static int optim_word, sched_word, sampler_word, reduction_word, eval_word = -1, save_word = -1, metric_word, save_dtype;
-static int64_t seed = 42, eval_batch = 8, save_limit, threads;
+static struct lora_rule lora = {.alpha = 8, .targets = "query_key_value"};
+static int64_t lora_rank, seed = 42, eval_batch = 8, save_limit, threads;
 static bool any_tokenizer, overwrite, dry_run, verbose, quiet, load_best, save_given, metric_given;
 
 static const struct opt opts[] = {
@@ -65,6 +66,10 @@ static const struct opt opts[] = {
 	{0, "weight-decay", OPT_F64, &rule.optim.weight_decay, "X", "decay of matrices, not of biases and LayerNorm (default 0)", 0, 1e9, NULL},
 	{0, "max-grad-norm", OPT_F64, &rule.max_norm, "X", "clip the gradient to this norm (default 1; 0: do not)", 0, 1e30, NULL},
 	{0, "skip-nan-steps", OPT_I64, &rule.skip_nan, "N", "leave out up to N updates whose loss or gradient is no finite number (default 0)", 0, 1e15, NULL},
+	{0, NULL, OPT_GROUP, NULL, NULL, "An adapter instead of all weights", 0, 0, NULL},
+	{0, "lora", OPT_I64, &lora_rank, "RANK", "train a low-rank adapter of this rank, the model's weights rest", 1, 1 << 20, NULL},
+	{0, "lora-alpha", OPT_F64, &lora.alpha, "X", "it counts X / RANK times (default 8)", 1e-9, 1e9, NULL},
+	{0, "lora-target", OPT_STR, &lora.targets, "NAMES", "the linear layers that have one (default query_key_value)", 0, 0, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "Checkpoints", 0, 0, NULL},
 	{0, "save-strategy", OPT_WORD, &save_word, FLOW_WORDS, "when to write a checkpoint (default steps)", 0, 0, NULL},
 	{0, "save-steps", OPT_I64, &when.save_steps, "N", "behind every Nth update and the last (default 500)", 1, 1e15, &save_given},
@@ -185,7 +190,7 @@ static void banner(const struct job *j)
 	const struct trainer_plan *p = j->plan;
 	size_t tokens = d->start[d->n];
 	die_warn("%s: %llu trainable parameters; %s on %lld thread%s will take about %.2f GB of memory", j->dir,
-	         U(j->cost.params), optim_names[rule.optim.kind], (long long)threads,
+	         U(model_trained_lay(&j->m)->count), optim_names[rule.optim.kind], (long long)threads,
 	         s_of(U(threads)), 1e-9 * (double)trainer_bytes(&j->m, d, &rule, (int)threads));
 	die_warn("%llu record%s of %llu tokens, %llu of them in the loss; the longest has %llu", U(d->n), s_of(d->n), U(tokens),
 	         U(d->scored), U(d->longest));
@@ -407,7 +412,7 @@ static void load_the_best(struct job *j, int64_t step)
 		die_mem();
 	if (!quiet)
 		die_warn("the model of step %lld is the best, its eval_loss %.6g", (long long)j->flow.best_saved, j->flow.best);
-	if (modelfile_read(j->m.w, &j->m.lay, path, &e))
+	if (model_reload(&j->m, path, &e))
 		die_err(&e);
 	free(path);
 }
@@ -507,6 +512,8 @@ static void check_options(int argc, char **argv)
 	model = model ? model : getenv("NX_MODEL");
 	if ((!model || !*model) && (!resume || strcmp(resume, "auto") == 0))
 		die_usage("no model: give -m DIR or set NX_MODEL");
+	if (lora_rank && (!model || !*model))
+		die_usage("--lora goes on with the model that the adapter is for: give -m DIR or set NX_MODEL");
 	if (output && !*output)
 		die_usage("--output-dir needs a name");
 	if (rule.max_steps == 0)
@@ -556,6 +563,20 @@ static void find_start(struct job *j)
 	j->pattern = output ? output : "nx-{steps}-steps-{timestamp}";
 }
 
+/* The model; a checkpoint of an adapter holds that alone. */
+static void load(struct job *j)
+{
+	struct err e;
+	if (model_load(&j->m, lora_rank ? model : j->dir, &e))
+		die_err(&e);
+	if (!lora_rank)
+		return;
+	lora.rank = (int)lora_rank;
+	if (lora_new(&j->m.lora, &j->m.cfg, &lora, rule.seed, &e) || (j->from && model_reload(&j->m, j->from, &e)))
+		die_err(&e);
+	j->m.lora->base = model;
+}
+
 static void open_job(struct job *j, int argc, char **argv)
 {
 	struct err e;
@@ -563,7 +584,8 @@ static void open_job(struct job *j, int argc, char **argv)
 	j->stamp = time(NULL);
 	threads = threads ? threads : pool_cpus();
 	find_start(j);
-	if (model_load(&j->m, j->dir, &e) || count_of(&j->cost, &j->m.cfg, &e))
+	load(j);
+	if (count_of(&j->cost, &j->m.cfg, &e))
 		die_err(&e);
 	read_records(j, &j->train, argc, argv);
 	if (eval_file)

@@ -18,7 +18,7 @@ each() {
 }
 
 # work_of PROG: sets ARGS and FILE, so that `PROG ARGS FILE` writes data to stdout.
-# A new program needs a line here; nx-init writes no data.
+# A new program needs a line here; nx-init and nx-merge write no data.
 work_of() {
 	case $1 in
 	jsonl-template) ARGS=(-p qa) FILE=data.jsonl ;;
@@ -29,6 +29,7 @@ work_of() {
 	shard-cat) ARGS=() FILE=tokens.jsonl ;;
 	split) ARGS=(--test-size 0.5 --test /dev/null) FILE=tokens.jsonl ;;
 	nx-init) ARGS=(--config model/config.json -o) FILE=made ;;
+	nx-merge) ARGS=(-o made -m) FILE=model ;;
 	nx-info) ARGS=() FILE=model ;;
 	nx-train) ARGS=(-q -m model --max-steps 1) FILE=tokens.jsonl ;;
 	nx-generate) ARGS=(-m model --max-new-tokens 1) FILE=tokens.jsonl ;;
@@ -40,13 +41,13 @@ work_of() {
 }
 
 writes_data() {
-	[ "$1" != nx-init ]
+	[ "$1" != nx-init ] && [ "$1" != nx-merge ]
 }
 
 # Programs whose operands are record or text files, and of these those with one data output.
 filters() {
 	for p in $PROGS; do
-		case $p in nx-init | nx-info) ;; *) echo "$p" ;; esac
+		case $p in nx-init | nx-merge | nx-info) ;; *) echo "$p" ;; esac
 	done
 }
 

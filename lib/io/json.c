@@ -318,6 +318,11 @@ struct json *json_bool(struct arena *a, bool b)
 	return new_value(a, b ? JSON_TRUE : JSON_FALSE);
 }
 
+struct json *json_null(struct arena *a)
+{
+	return new_value(a, JSON_NULL);
+}
+
 struct json *json_object(struct arena *a)
 {
 	return new_value(a, JSON_OBJECT);

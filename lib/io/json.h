@@ -53,6 +53,7 @@ struct json *json_number(struct arena *a, const char *fmt, ...) __attribute__((f
 /* An array of n numbers, to be written: it has no children, and `s` points to a copy of v. */
 struct json *json_ints(struct arena *a, const int32_t *v, size_t n);
 struct json *json_bool(struct arena *a, bool b);
+struct json *json_null(struct arena *a);
 struct json *json_object(struct arena *a);
 struct json *json_array(struct arena *a);
 /* Sets obj[key] to v (v is linked in, so it must stand nowhere else): replaces in place or appends. */

@@ -47,6 +47,7 @@ struct lora {
 	struct params lay; /* of A and B, named as peft names them */
 	struct lora_layer *layer;
 	float *w;          /* lay.total floats */
+	const char *base;  /* what its file names as the model, or NULL; not its own memory */
 };
 
 /* ERR_USAGE if the rule makes no adapter. */

@@ -91,18 +91,41 @@ static int read_config(const struct json *root, const char *path, int64_t *rank,
 	return 0;
 }
 
+/* The config as a tree in the arena; path is filled for messages. */
+static int parse_config(struct arena *a, const char *dir, struct buf *path, struct json **root, struct err *e)
+{
+	struct buf text = {0};
+	int rc = join(path, dir, config_name, e) || in_slurp(path->p, &text, e) ? -1 : 0;
+	if (rc == 0 && json_parse(a, text.p, text.n, root, e))
+		rc = err_prefix(e, "%s: ", path->p);
+	buf_release(&text);
+	return rc;
+}
+
 static int load_config(const char *dir, int64_t *rank, double *alpha, bool *rslora, struct err *e)
 {
-	struct buf path = {0}, text = {0};
+	struct buf path = {0};
 	struct arena a = {0};
-	struct json *root;
-	int rc = join(&path, dir, config_name, e) || in_slurp(path.p, &text, e) ? -1 : 0;
-	if (rc == 0 && json_parse(&a, text.p, text.n, &root, e))
-		rc = err_prefix(e, "%s: ", path.p);
-	if (rc == 0)
-		rc = read_config(root, path.p, rank, alpha, rslora, e);
+	struct json *root = NULL;
+	int rc = parse_config(&a, dir, &path, &root, e) || read_config(root, path.p, rank, alpha, rslora, e) ? -1 : 0;
 	buf_release(&path);
-	buf_release(&text);
+	arena_release(&a);
+	return rc;
+}
+
+int lorafile_base(const char *dir, struct buf *base, struct err *e)
+{
+	struct buf path = {0};
+	struct arena a = {0};
+	struct json *root = NULL;
+	int rc = parse_config(&a, dir, &path, &root, e);
+	const struct json *v = rc ? NULL : json_get(root, "base_model_name_or_path");
+	buf_reset(base);
+	if (json_is(v, JSON_STRING) && buf_add(base, v->s, strlen(v->s)))
+		rc = err_mem(e);
+	if (rc == 0 && !buf_str(base))
+		rc = err_mem(e);
+	buf_release(&path);
 	arena_release(&a);
 	return rc;
 }
@@ -169,9 +192,10 @@ static int put_text(struct arena *a, struct json *o, const char *key, const char
 }
 
 /* What peft needs to know; all else has its defaults. */
-static struct json *config_of(struct arena *a, const struct lora *l, const char *base)
+static struct json *config_of(struct arena *a, const struct lora *l)
 {
 	struct json *o = json_object(a), *names = json_array(a);
+	struct json *base = l->base ? json_string(a, l->base, strlen(l->base)) : json_null(a);
 	if (!o || !names)
 		return NULL;
 	for (int t = 0; t < LORA_TARGETS; t++) {
@@ -182,7 +206,7 @@ static struct json *config_of(struct arena *a, const struct lora *l, const char 
 		if (l->layer[0].a[t] != SIZE_MAX)
 			json_push(names, v);
 	}
-	int bad = put_text(a, o, "base_model_name_or_path", base) | put_text(a, o, "bias", "none") |
+	int bad = put(a, o, "base_model_name_or_path", base) | put_text(a, o, "bias", "none") |
 	          put(a, o, "fan_in_fan_out", json_bool(a, false)) | put(a, o, "inference_mode", json_bool(a, true)) |
 	          put(a, o, "init_lora_weights", json_bool(a, true)) | put(a, o, "lora_alpha", json_number(a, "%.17g", l->alpha)) |
 	          put(a, o, "lora_dropout", json_number(a, "0.0")) | put_text(a, o, "peft_type", "LORA") |
@@ -191,12 +215,12 @@ static struct json *config_of(struct arena *a, const struct lora *l, const char 
 	return bad ? NULL : o;
 }
 
-static int save_config(const struct lora *l, const char *dir, const char *base, struct err *e)
+static int save_config(const struct lora *l, const char *dir, struct err *e)
 {
 	struct arena a = {0};
 	struct buf path = {0}, text = {0};
 	struct out *out;
-	struct json *o = config_of(&a, l, base);
+	struct json *o = config_of(&a, l);
 	int rc = join(&path, dir, config_name, e);
 	if (rc == 0 && (!o || json_write_pretty(&text, o) || buf_addc(&text, '\n')))
 		rc = err_mem(e);
@@ -210,7 +234,7 @@ static int save_config(const struct lora *l, const char *dir, const char *base, 
 	return rc;
 }
 
-int lorafile_save(const struct lora *l, const char *dir, const char *base, enum tensor_dtype as, struct err *e)
+int lorafile_save(const struct lora *l, const char *dir, enum tensor_dtype as, struct err *e)
 {
-	return modelfile_put(l->w, &l->lay, dir, weights_name, as, e) || save_config(l, dir, base, e) ? -1 : 0;
+	return modelfile_put(l->w, &l->lay, dir, weights_name, as, e) || save_config(l, dir, e) ? -1 : 0;
 }

@@ -1,7 +1,7 @@
 /* lorafile.h - an adapter's directory, in the form of the peft library.
  *
  *	if (lorafile_load(&a, &m.cfg, "adapter", &e)) ...
- *	if (lorafile_save(a, dir, "pythia-70m", TENSOR_F32, &e)) ...
+ *	if (lorafile_save(a, dir, TENSOR_F32, &e)) ...
  *
  * FILES
  *	adapter_config.json         rank (r), lora_alpha, use_rslora; which layers have one is
@@ -13,6 +13,7 @@
 #ifndef NX_LORAFILE_H
 #define NX_LORAFILE_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "io/tensor.h"
 #include "nx/config.h"
@@ -20,10 +21,12 @@
 
 #include <stdbool.h>
 
+/* The model that dir's adapter is for, as its config names it ("" if it does not), into base. */
+int lorafile_base(const char *dir, struct buf *base, struct err *e);
 bool lorafile_is(const char *dir); /* whether dir has an adapter_config.json */
 /* c: the model the adapter is for. Close *a with lora_close. */
 int lorafile_load(struct lora **a, const struct config *c, const char *dir, struct err *e);
-/* dir must exist. base: what adapter_config.json names as the model. ERR_DATA if a number is too large for `as`. */
-int lorafile_save(const struct lora *a, const char *dir, const char *base, enum tensor_dtype as, struct err *e);
+/* dir must exist. ERR_DATA if a number is too large for `as`. */
+int lorafile_save(const struct lora *a, const char *dir, enum tensor_dtype as, struct err *e);
 
 #endif

@@ -1,10 +1,12 @@
 #include "nx/model.h"
 
+#include "base/buf.h"
 #include "base/pool.h"
 #include "nx/attention.h"
 #include "nx/kernel.h"
 #include "nx/layer.h"
 #include "nx/lora.h"
+#include "nx/lorafile.h"
 #include "nx/losshead.h"
 #include "nx/mat.h"
 #include "nx/modelfile.h"
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* --- weights ------------------------------------------------------------------- */
 
@@ -30,7 +33,7 @@ static int open_weights(struct model *m, const struct config *c, struct err *e)
 	return err_mem(e);
 }
 
-int model_load(struct model *m, const char *dir, struct err *e)
+static int load_plain(struct model *m, const char *dir, struct err *e)
 {
 	struct config c;
 	*m = (struct model){0};
@@ -40,6 +43,50 @@ int model_load(struct model *m, const char *dir, struct err *e)
 		return 0;
 	model_release(m);
 	return -1;
+}
+
+int model_fold(struct model *m, const char *dir, struct err *e)
+{
+	struct lora *a;
+	if (lorafile_load(&a, &m->cfg, dir, e))
+		return -1;
+	lora_fold(a, &m->lay, m->w);
+	lora_close(a);
+	return 0;
+}
+
+int model_load(struct model *m, const char *dir, struct err *e)
+{
+	struct buf base = {0};
+	if (!lorafile_is(dir))
+		return load_plain(m, dir, e);
+	*m = (struct model){0};
+	int rc = lorafile_base(dir, &base, e);
+	if (rc == 0 && (base.n == 0 || access(base.p, F_OK)))
+		rc = err_data(e, "%s: the model \"%s\" that this adapter is for is not here: nx-merge -m brings them together", dir,
+		              base.p);
+	if (rc == 0 && load_plain(m, base.p, e))
+		rc = err_prefix(e, "%s, an adapter: ", dir);
+	if (rc == 0 && model_fold(m, dir, e)) {
+		model_release(m);
+		rc = -1;
+	}
+	buf_release(&base);
+	return rc;
+}
+
+int model_reload(struct model *m, const char *dir, struct err *e)
+{
+	struct lora *a, *own = m->lora;
+	if (!own)
+		return modelfile_read(m->w, &m->lay, dir, e);
+	if (lorafile_load(&a, &m->cfg, dir, e))
+		return -1;
+	bool same = a->rank == own->rank && a->scale == own->scale && a->lay.n == own->lay.n && a->lay.total == own->lay.total;
+	if (same)
+		memcpy(own->w, a->w, a->lay.total * sizeof *a->w);
+	lora_close(a);
+	return same ? 0 : err_data(e, "%s: the adapter has another rank, alpha or targets", dir);
 }
 
 int model_init(struct model *m, const struct config *c, uint64_t seed, struct err *e)
@@ -59,6 +106,8 @@ int model_save(const struct model *m, const char *dir, struct err *e)
 
 int model_save_as(const struct model *m, const char *dir, enum tensor_dtype as, struct err *e)
 {
+	if (m->lora)
+		return lorafile_save(m->lora, dir, as, e);
 	if (modelfile_write(m->w, &m->lay, dir, as, e) || config_save(&m->cfg, dir, tensor_torch(as), e))
 		return -1;
 	return 0;

@@ -37,10 +37,16 @@ struct model {
 const struct params *model_trained_lay(const struct model *m);
 float *model_trained(const struct model *m);
 
+/* A model's directory, or an adapter's (nx/lorafile.h) that names one: folded into it. */
 int model_load(struct model *m, const char *dir, struct err *e);
+/* Adds the adapter in dir to the weights. */
+int model_fold(struct model *m, const char *dir, struct err *e);
+/* What is trained once more from dir, where model_save has written it. ERR_DATA if that is another adapter. */
+int model_reload(struct model *m, const char *dir, struct err *e);
 /* Random weights as HF initialises: matrices normal(0, init_range), biases 0, LayerNorm 1 and 0. */
 int model_init(struct model *m, const struct config *c, uint64_t seed, struct err *e);
-/* dir/model.safetensors in float32, config.json, generation_config.json; dir must exist. */
+/* dir/model.safetensors in float32, config.json, generation_config.json; dir must exist. Of a model
+ * with an adapter only that is written, in the files of nx/lorafile.h. */
 int model_save(const struct model *m, const char *dir, struct err *e);
 /* The same with weights rounded to bfloat16 or float16. ERR_DATA if one is too large for that. */
 int model_save_as(const struct model *m, const char *dir, enum tensor_dtype as, struct err *e);

@@ -74,7 +74,9 @@ size_t trainer_bytes(const struct model *m, const struct dataset *d, const struc
 {
 	size_t tokens = d->n ? d->start[d->n] : 0;
 	size_t rows = d->longest > TRAINER_PASS ? d->longest : TRAINER_PASS;
-	return 2 * m->lay.total * sizeof(float) + optim_bytes(&m->lay, r->optim.kind) +
+	const struct params *lay = model_trained_lay(m);
+	size_t weights = m->lay.total + (m->lora ? lay->total : 0);
+	return (weights + lay->total) * sizeof(float) + optim_bytes(lay, r->optim.kind) +
 	       model_work_bytes(&m->cfg, rows, (int)d->longest_piece, threads) + tokens * sizeof *d->ids * (d->labels ? 2 : 1) +
 	       d->n * sizeof *d->start;
 }
@@ -108,12 +110,12 @@ int trainer_open(struct trainer **out, struct model *m, const struct dataset *d,
 	t->sched = (struct sched){r->sched, t->plan.warmup, t->plan.steps, r->sched_floor};
 	t->order = sampler_epoch(&t->sampler, 0);
 	t->pool = pool_open(threads);
-	t->grad = params_alloc(&m->lay);
+	t->grad = params_alloc(model_trained_lay(m));
 	if (!t->pool || !t->grad) {
 		err_mem(e);
 		goto failed;
 	}
-	if (!(t->ws = model_work(m, threads, e)) || optim_open(&t->optim, &m->lay, &r->optim, t->pool, e))
+	if (!(t->ws = model_work(m, threads, e)) || optim_open(&t->optim, model_trained_lay(m), &r->optim, t->pool, e))
 		goto failed;
 	*out = t;
 	return 0;
@@ -235,7 +237,7 @@ static int run_update(struct trainer *t, size_t all, struct err *e)
 
 static void clear_grad(struct trainer *t)
 {
-	memset(t->grad, 0, t->m->lay.total * sizeof *t->grad);
+	memset(t->grad, 0, model_trained_lay(t->m)->total * sizeof *t->grad);
 }
 
 /* Whether record i alone, run by itself, gives a loss or gradient that is no finite number. */
@@ -287,7 +289,7 @@ static int learn(struct trainer *t, struct trainer_step *s, struct err *e)
 	s->grad_norm = optim_norm(t->optim, t->grad);
 	if (!isfinite(s->grad_norm))
 		return not_finite(t, s, "gradient's norm", s->grad_norm, e);
-	optim_step(t->optim, t->m->w, t->grad, s->rate, optim_clip(s->grad_norm, t->r.max_norm));
+	optim_step(t->optim, model_trained(t->m), t->grad, s->rate, optim_clip(s->grad_norm, t->r.max_norm));
 	return 0;
 }
 
@@ -334,7 +336,7 @@ struct optim *trainer_optim(struct trainer *t)
 
 bool trainer_is_sound(struct trainer *t)
 {
-	return isfinite(optim_norm(t->optim, t->m->w));
+	return isfinite(optim_norm(t->optim, model_trained(t->m)));
 }
 
 /* --- evaluation -------------------------------------------------------------------------- */
@@ -402,7 +404,7 @@ int trainer_measure(struct trainer *t, double *token, double *update, struct err
 			return -1;
 		double mid = progress_clock();
 		optim_norm(t->optim, t->grad);
-		optim_step(t->optim, t->m->w, t->grad, 0, 1);
+		optim_step(t->optim, model_trained(t->m), t->grad, 0, 1);
 		*token = (mid - from) / (double)tokens;
 		*update = progress_clock() - mid;
 	}

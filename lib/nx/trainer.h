@@ -91,7 +91,8 @@ struct trainer_step {
 
 struct trainer;
 
-/* m, d must outlive the trainer; m's weights are what is trained. */
+/* m, d must outlive the trainer; m's weights, or its adapter's
+ * (model_trained), are what is trained. */
 int trainer_open(struct trainer **t, struct model *m, const struct dataset *d, const struct trainer_rule *r, int threads,
                  struct err *e);
 const struct trainer_plan *trainer_plan_of(const struct trainer *t);

@@ -204,8 +204,12 @@ static void directory(const char *golden)
 	TEST(lorafile_load(&a, &m.cfg, path, &e) == 0 && same_numbers(a, m.lora), "peft's adapter is read");
 	lora_close(a);
 	mkdir("d", 0777);
-	TEST(lorafile_save(m.lora, "d", "base \"m\"", TENSOR_F32, &e) == 0, "written");
+	m.lora->base = "my \"model\"";
+	TEST(lorafile_save(m.lora, "d", TENSOR_F32, &e) == 0, "written");
 	TEST(lorafile_load(&a, &m.cfg, "d", &e) == 0 && same_numbers(a, m.lora), "read again");
+	struct buf base = {0};
+	TEST(lorafile_base("d", &base, &e) == 0 && !strcmp(base.p, m.lora->base), "the model is named");
+	buf_release(&base);
 	lora_close(a);
 	tiny_model(&other, 'A');
 	TEST(lorafile_load(&a, &other.cfg, "d", &e) == -1 && strstr(e.msg, "where the config says"), "of another model: %s", e.msg);

@@ -1,0 +1,93 @@
+/* nx-merge - a model's directory with adapters folded into its weights. */
+#include "base/buf.h"
+#include "base/die.h"
+#include "io/outdir.h"
+#include "nx/lorafile.h"
+#include "nx/model.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char *output, *base;
+static int save_dtype;
+static bool force, quiet;
+
+static const struct opt opts[] = {
+	{'o', "output", OPT_STR, &output, "DIR", "make this directory", 0, 0, NULL},
+	{'m', "model", OPT_STR, &base, "DIR", "the model (default: the one the first adapter names, or $NX_MODEL)", 0, 0, NULL},
+	{0, "save-dtype", OPT_WORD, &save_dtype, TENSOR_WORDS, "the type of the weights in the file (default f32)", 0, 0, NULL},
+	{0, "force", OPT_FLAG, &force, NULL, "write into a directory that is not empty", 0, 0, NULL},
+	OPT_COMMON(&quiet),
+	{0}
+};
+static const struct opt_prog prog = {"nx-merge", "-o DIR [-m DIR] [--save-dtype TYPE] [ADAPTER ...]",
+                                     "fold adapters into a model's weights", opts};
+
+/* Which model: -m, what the first adapter names, the environment's. */
+static const char *find_base(int n, char **adapters, struct buf *named)
+{
+	struct err e;
+	const char *env = getenv("NX_MODEL");
+	if (base)
+		return base;
+	if (n && lorafile_base(adapters[0], named, &e))
+		die_err(&e);
+	if (n && named->n && access(named->p, F_OK) == 0)
+		return named->p;
+	if (env && *env)
+		return env;
+	if (n && named->n)
+		die_now("%s: the model \"%s\" that it is for is not here: give -m DIR", adapters[0], named->p);
+	die_usage("no model: give -m DIR or set NX_MODEL");
+}
+
+/* The tokenizer goes along: the model's, or where it has none the first adapter's. */
+static int copy_tokenizer(const struct outdir *d, const char *model, int n, char **adapters, struct err *e)
+{
+	static const char *const files[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"};
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		int rc = outdir_copy(d, model, files[i], e);
+		if (rc == 0 && n)
+			rc = outdir_copy(d, adapters[0], files[i], e);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void merge(const char *model, int n, char **adapters)
+{
+	struct err e;
+	struct model m;
+	struct outdir *d;
+	if (outdir_check(output, force, &e) || model_load(&m, model, &e))
+		die_err(&e);
+	for (int i = 0; i < n; i++)
+		if (model_fold(&m, adapters[i], &e))
+			die_err(&e);
+	if (outdir_open(&d, output, force, &e))
+		die_err(&e);
+	int rc = model_save_as(&m, outdir_path(d), (enum tensor_dtype)save_dtype, &e) || copy_tokenizer(d, model, n, adapters, &e);
+	size_t count = m.lay.count;
+	model_release(&m);
+	if (rc) {
+		outdir_abort(d);
+		die_err(&e);
+	}
+	if (outdir_commit(d, &e))
+		die_err(&e);
+	if (!quiet)
+		die_warn("%s: %zu parameters of %s as %s, %d adapter%s folded in", output, count, model,
+		         tensor_name((enum tensor_dtype)save_dtype), n, n == 1 ? "" : "s");
+}
+
+int main(int argc, char **argv)
+{
+	struct buf named = {0};
+	die_opts(&prog, &argc, &argv);
+	if (!output)
+		die_usage("no directory: give -o DIR");
+	merge(find_base(argc, argv, &named), argc, argv);
+	buf_release(&named);
+	return 0;
+}
