@@ -9,6 +9,7 @@
 #include "nx/dataset.h"
 #include "nx/flow.h"
 #include "nx/lora.h"
+#include "nx/mat.h"
 #include "nx/rundir.h"
 #include "nx/trainer.h"
 #include "nx/trainlog.h"
@@ -26,7 +27,7 @@ static const char *model, *output, *log_file, *eval_file, *resume;
 static struct trainer_rule rule;
 static struct flow_rule when = {.log_steps = 1, .save_steps = 500};
 static double min_lr = -1;
-static int optim_word, sched_word, sampler_word, reduction_word, eval_word = -1, save_word = -1, metric_word, save_dtype;
+static int optim_word, sched_word, sampler_word, reduction_word, eval_word = -1, save_word = -1, metric_word, save_dtype, dtype;
 static struct lora_rule lora = {.alpha = 8, .targets = "query_key_value"};
 static int64_t lora_rank, seed = 42, eval_batch = 8, save_limit, threads;
 static bool any_tokenizer, overwrite, dry_run, verbose, quiet, load_best, save_given, metric_given;
@@ -52,6 +53,7 @@ static const struct opt opts[] = {
 	{0, "sampler", OPT_WORD, &sampler_word, SAMPLER_WORDS, "order of the records (default hf: that of today's transformers)", 0, 0, NULL},
 	{0, "seed", OPT_I64, &seed, "N", "the seed of the order (default 42)", 0, 4294967295.0, NULL},
 	{0, "loss-reduction", OPT_WORD, &reduction_word, TRAINER_REDUCTION_WORDS, "mean over all tokens of an update, or over its batches' means (default token)", 0, 0, NULL},
+	{0, "dtype", OPT_WORD, &dtype, "f32|bf16", "the numbers to compute with (default f32; bf16 is refused, with the reason)", 0, 0, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "Optimizer", 0, 0, NULL},
 	{0, "optim", OPT_WORD, &optim_word, OPTIM_WORDS "|adamw-torch", "the optimizer (default adamw; adamw-torch is the same)", 0, 0, NULL},
 	{0, "learning-rate", OPT_F64, &rule.rate, "X", "the highest learning rate (default 5e-5)", 0, 1e9, NULL},
@@ -512,6 +514,8 @@ static void check_options(int argc, char **argv)
 	model = model ? model : getenv("NX_MODEL");
 	if ((!model || !*model) && (!resume || strcmp(resume, "auto") == 0))
 		die_usage("no model: give -m DIR or set NX_MODEL");
+	if (dtype)
+		die_usage("--dtype bf16: %s; --save-dtype bf16 halves the file all the same", mat_why_no_bf16());
 	if (lora_rank && (!model || !*model))
 		die_usage("--lora goes on with the model that the adapter is for: give -m DIR or set NX_MODEL");
 	if (output && !*output)

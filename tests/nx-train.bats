@@ -317,3 +317,11 @@ value() {
 	says "1260 records of" err
 	says "70426624 trainable parameters; Adafactor" err
 }
+
+@test "training in bfloat16 is refused, not pretended" {
+	fails 2 "$BIN/nx-train" -m model --dtype bf16 -o made tokens.nxs
+	says 'nx-train: --dtype bf16: ' err
+	says 'bfloat16' err
+	[ ! -e made ]
+	"$BIN/nx-train" -q -m model --dtype f32 --max-steps 1 -o made tokens.nxs >out
+}

@@ -19,6 +19,15 @@ void mat_setup(void)
 	openblas_set_num_threads(1);
 }
 
+const char *mat_why_no_bf16(void)
+{
+#ifdef __x86_64__
+	if (!__builtin_cpu_supports("avx512bf16"))
+		return "this processor has no bfloat16 dot product (avx512_bf16), and to imitate one would be slower than float32";
+#endif
+	return "OpenBLAS comes without products of bfloat16";
+}
+
 /* Where part i of `parts` of n begins: a multiple of 16, so that blocks begin on cache lines. */
 static int cut(int n, int parts, int i)
 {

@@ -27,6 +27,10 @@ void mat_back(struct pool *p, float *dx, const float *dy, const float *w, int n,
 /* dw (out, in) += dy^T x. */
 void mat_grad(struct pool *p, float *dw, const float *dy, const float *x, int n, int out, int in);
 
+/* Why products of bfloat16 operands are not to be had here: a reason for a message. Until there is
+ * a kernel that multiplies them no machine has them. */
+const char *mat_why_no_bf16(void);
+
 /* In the calling thread, inside a pool's work as well; ld: floats from row to row.
  * c (m, n) = alpha a b + beta c with a (m, k), b (k, n); `nt`: b stored (n, k); `tn`: a stored (k, m). */
 void mat_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
