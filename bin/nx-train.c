@@ -30,7 +30,7 @@ static double min_lr = -1;
 static int optim_word, sched_word, sampler_word, reduction_word, eval_word = -1, save_word = -1, metric_word, save_dtype, dtype;
 static struct lora_rule lora = {.alpha = 8, .targets = "query_key_value"};
 static int64_t lora_rank, seed = 42, eval_batch = 8, save_limit, threads;
-static bool any_tokenizer, overwrite, dry_run, verbose, quiet, load_best, save_given, metric_given;
+static bool any_tokenizer, overwrite, dry_run, verbose, quiet, load_best, save_given;
 
 static const struct opt opts[] = {
 	{0, NULL, OPT_GROUP, NULL, NULL, "Files", 0, 0, NULL},
@@ -77,7 +77,7 @@ static const struct opt opts[] = {
 	{0, "save-steps", OPT_I64, &when.save_steps, "N", "behind every Nth update and the last (default 500)", 1, 1e15, &save_given},
 	{0, "save-total-limit", OPT_I64, &save_limit, "N", "keep the last N and the best (default: all)", 1, 1e9, NULL},
 	{0, "load-best-model-at-end", OPT_FLAG, &load_best, NULL, "what is written at the end is the best checkpoint's model", 0, 0, NULL},
-	{0, "metric-for-best-model", OPT_WORD, &metric_word, "loss|eval-loss", "what tells the best (default eval-loss, the same as loss)", 0, 0, &metric_given},
+	{0, "metric-for-best-model", OPT_WORD, &metric_word, "loss|eval-loss", "what tells the best (default eval-loss, the same as loss)", 0, 0, &when.track},
 	{0, "greater-is-better", OPT_FLAG, &when.greater, NULL, "the highest is the best", 0, 0, NULL},
 	{0, "early-stopping-patience", OPT_I64, &when.patience, "N", "stop behind N evaluations in a row no better than the best", 1, 1e15, NULL},
 	{0, "early-stopping-threshold", OPT_F64, &when.threshold, "X", "by how much they must be better (default 0)", 0, 1e30, NULL},
@@ -201,9 +201,9 @@ static void banner(const struct job *j)
 		die_warn("%llu record%s to evaluate on, %llu tokens in the loss", U(j->eval.n), s_of(j->eval.n), U(j->eval.scored));
 		report_records(j, &j->eval, "evaluation");
 	}
-	die_warn("batch %lld x accumulation %lld: %lld update%s an epoch, %lld in all, %lld of warm-up", (long long)rule.batch,
+	die_warn("batch %lld x accumulation %lld: %lld update%s an epoch, %lld in all, %lld of warm-up; %.4g epoch%s", (long long)rule.batch,
 	         (long long)rule.accum, (long long)p->steps_per_epoch, s_of(U(p->steps_per_epoch)), (long long)p->steps,
-	         (long long)p->warmup);
+	         (long long)p->warmup, (double)p->steps / (double)p->steps_per_epoch, s_of(U(p->epochs)));
 }
 
 static void dry(const struct job *j)

@@ -22,6 +22,7 @@ int flow_settle(struct flow_rule *r, int eval, int save, bool best, bool can_eva
 	r->save = save >= 0 ? (enum flow_when)save : FLOW_STEPS;
 	if (!r->eval_steps)
 		r->eval_steps = r->log_steps;
+	r->track |= best || r->patience;
 	return best || r->patience ? check_best(r, best, e) : 0;
 }
 
@@ -44,6 +45,8 @@ unsigned flow_after(const struct flow_rule *r, int64_t step, bool epoch_end, boo
 
 bool flow_metric(const struct flow_rule *r, struct flow *f, int64_t step, double metric)
 {
+	if (!r->track)
+		return false;
 	bool first = f->best_step == 0;
 	bool better = first || (r->greater ? metric > f->best : metric < f->best);
 	/* patience compares with the best before this one */

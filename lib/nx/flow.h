@@ -23,6 +23,7 @@ enum flow_when { FLOW_NEVER, FLOW_STEPS, FLOW_EPOCH };
 struct flow_rule {
 	enum flow_when eval, save;
 	int64_t log_steps, eval_steps, save_steps; /* at least 1 */
+	bool track;        /* which step is the best is of interest */
 	bool greater;      /* a greater metric is a better one */
 	int64_t patience;  /* evaluations in a row that may be no better than the best; 0: never stop early */
 	double threshold;  /* by how much they must be better */
@@ -31,7 +32,7 @@ struct flow_rule {
 /* Makes a rule of what options say: the strategies, -1 where none was given, whether the best model
  * is to be loaded at the end, whether there are records to evaluate on; eval_steps is 0 where it was
  * not given. By default it evaluates by steps where their number is given, else never, and saves by
- * steps. ERR_USAGE for what contradicts itself. */
+ * steps, and tracks the best where it is to be loaded or patience ends. ERR_USAGE for what contradicts itself. */
 int flow_settle(struct flow_rule *r, int eval, int save, bool best, bool can_eval, struct err *e);
 
 /* What was seen so far. */

@@ -156,14 +156,19 @@ def write_run(f, which, optim, name, run, args):
         f.write(f"eval {loss:.9g}\n")
 
 
-with open(f"{OUT}/trainer.txt", "w") as f:
-    f.write("# run: model optimizer sampler reduction batch accum steps schedule max_grad_norm weight_decay learning_rate; warm-up 1\n")
-    f.write("# step: loss grad_norm learning_rate epoch; eval: eval_loss behind the last step, in batches of 2\n")
-    for which in "ABC":
-        for optim in ("adamw_torch", "adafactor"):
-            for name, run, args in RUNS:
-                if run is not hf and which != "A":
-                    continue
-                write_run(f, which, optim, name, run, args)
-    for which, optim, args in MORE:
-        write_run(f, which, optim, "hf token", hf, args)
+def main():
+    with open(f"{OUT}/trainer.txt", "w") as f:
+        f.write("# run: model optimizer sampler reduction batch accum steps schedule max_grad_norm weight_decay learning_rate; warm-up 1\n")
+        f.write("# step: loss grad_norm learning_rate epoch; eval: eval_loss behind the last step, in batches of 2\n")
+        for which in "ABC":
+            for optim in ("adamw_torch", "adafactor"):
+                for name, run, args in RUNS:
+                    if run is not hf and which != "A":
+                        continue
+                    write_run(f, which, optim, name, run, args)
+        for which, optim, args in MORE:
+            write_run(f, which, optim, "hf token", hf, args)
+
+
+if __name__ == "__main__":
+    main()

@@ -60,13 +60,13 @@ static void metrics(void)
 {
 	static const double v[] = {5, 4, 4, 4.5, 3.95, 6, 7, 8, 1};
 	int64_t best;
-	TEST(stops((struct flow_rule){0}, v, 9, &best) == 0 && best == 9, "the lowest, without patience");
-	TEST(stops((struct flow_rule){.patience = 2}, v, 9, &best) == 4 && best == 2, "as low is no better");
-	TEST(stops((struct flow_rule){.patience = 3}, v, 9, &best) == 8 && best == 5, "patience begins anew with a better one");
-	TEST(stops((struct flow_rule){.patience = 3, .threshold = 0.1}, v, 9, &best) == 5 && best == 5,
+	TEST(stops((struct flow_rule){.track = true}, v, 9, &best) == 0 && best == 9, "the lowest, without patience");
+	TEST(stops((struct flow_rule){.track = true, .patience = 2}, v, 9, &best) == 4 && best == 2, "as low is no better");
+	TEST(stops((struct flow_rule){.track = true, .patience = 3}, v, 9, &best) == 8 && best == 5, "patience begins anew with a better one");
+	TEST(stops((struct flow_rule){.track = true, .patience = 3, .threshold = 0.1}, v, 9, &best) == 5 && best == 5,
 	     "better by less than the threshold is waited over, and the best all the same");
-	TEST(stops((struct flow_rule){.greater = true, .patience = 4}, v, 9, &best) == 5 && best == 1, "the greatest");
-	TEST(stops((struct flow_rule){.patience = 1}, v, 1, &best) == 0, "the first is never the end");
+	TEST(stops((struct flow_rule){.track = true, .greater = true, .patience = 4}, v, 9, &best) == 5 && best == 1, "the greatest");
+	TEST(stops((struct flow_rule){.track = true, .patience = 1}, v, 1, &best) == 0, "the first is never the end");
 }
 
 static void make(const char *out, const int *steps)
