@@ -183,7 +183,8 @@ value() {
 	train --dry-run tokens.nxs >out 2>err
 	[ ! -s out ]
 	says "192 records of" err
-	says "24 updates an epoch, 72 in all" err
+	says "24 updates an epoch, 72 in all, 0 of warm-up; 3 epochs" err
+	grep -Eq 'about [0-9.e+]+ GFLOPs and [0-9.e-]+ s in all, at [0-9]+ tokens/s; nx-72-steps-' err
 	says "nx-72-steps-" err
 	listing after
 	same before after

@@ -418,8 +418,50 @@ static void not_finite(void)
 	dataset_release(&d);
 }
 
+/* A token whose embedding is no number stands in record 6 alone: it is named, or passed over. */
+static void whence(void)
+{
+	struct dataset d = records();
+	struct trainer_rule r = trainer_defaults();
+	struct trainer_step s;
+	struct trainer *t;
+	struct model m;
+	r.batch = 4;
+	r.epochs = 2;
+	int32_t *id = d.ids + d.start[6] + 3;
+	for (size_t i = 0; i < d.start[d.n]; i++)
+		d.ids[i] = d.ids[i] == 5 ? 6 : d.ids[i];
+	*id = 5;
+	for (int64_t spare = 0; spare < 3; spare++) {
+		int skipped = 0, rc, steps = 0;
+		r.skip_nan = spare;
+		tiny_model(&m, 'A');
+		m.w[m.lay.embed + 5 * (size_t)m.cfg.hidden] = NAN;
+		if (trainer_open(&t, &m, &d, &r, 2, &e))
+			abort();
+		while ((rc = trainer_step(t, &s, &e)) == 1) {
+			steps++;
+			skipped += s.skipped;
+			if (s.skipped)
+				TEST(strstr(s.why, "it comes from record 7 of the input") && s.loss == 0 && s.grad_norm == 0, "%s", s.why);
+			else
+				TEST(isfinite(s.loss) && s.loss > 0, "step %d is as any other", steps);
+		}
+		TEST(skipped == spare && rc == (spare < 2 ? -1 : 0), "%d of %d may be skipped", skipped, (int)spare);
+		if (rc < 0)
+			TEST(e.kind == ERR_DATA && strstr(e.msg, "it comes from record 7 of the input"), "%s", e.msg);
+		TEST(!trainer_is_sound(t), "weights that are no numbers are seen");
+		m.w[m.lay.embed + 5 * (size_t)m.cfg.hidden] = 0;
+		TEST(trainer_is_sound(t), "and no others");
+		trainer_close(t);
+		model_release(&m);
+	}
+	dataset_release(&d);
+}
+
 int main(void)
 {
+	whence();
 	data();
 	packs();
 	pieces();
