@@ -3,6 +3,7 @@
 #include "nx/mat.h"
 #include "nx/span.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* Logits held at once: 64 MiB. Fewer rows would read and write dw more often than
@@ -40,13 +41,28 @@ static void gather(void *arg, int from, int to)
 		memcpy(in_chunk(k->h, i, c), k->l->h + (size_t)k->l->rows[k->first + i] * (size_t)c, (size_t)c * sizeof *k->h);
 }
 
+static bool is_top(const float *x, int v, int label)
+{
+	float at = x[label];
+	int before = 0, behind = 0;
+	for (int i = 0; i < label; i++)
+		before += x[i] >= at;
+	for (int i = label + 1; i < v; i++)
+		behind += x[i] > at;
+	return before == 0 && behind == 0;
+}
+
 static void score(void *arg, int from, int to)
 {
 	const struct chunk *k = arg;
 	const struct losshead *l = k->l;
-	for (int i = from; i < to; i++)
-		l->nll[k->first + i] = l->kr->xent(in_chunk(k->logits, i, l->vocab), l->vocab, l->label[k->first + i],
-		                                   l->dh ? l->scale : 0);
+	for (int i = from; i < to; i++) {
+		float *x = in_chunk(k->logits, i, l->vocab);
+		int at = k->first + i, label = l->label[at];
+		if (l->hit)
+			l->hit[at] = is_top(x, l->vocab, label);
+		l->nll[at] = l->kr->xent(x, l->vocab, label, l->dh ? l->scale : 0);
+	}
 }
 
 static void scatter(void *arg, int from, int to)

@@ -26,6 +26,7 @@ struct losshead {
 	float scale;          /* gradients are of scale * sum of losses */
 	float *scratch;       /* losshead_scratch(...) floats */
 	double *nll;          /* m: each row's loss */
+	uint8_t *hit;         /* m: whether its label has the largest logit, the first of equal ones; or NULL */
 };
 
 size_t losshead_scratch(int vocab, int hidden);

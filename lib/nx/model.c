@@ -145,6 +145,7 @@ struct work {
 	int *pos; /* for each row, and in the same block: */
 	int32_t *rows, *label;
 	double *nll;
+	uint8_t *hit;
 	int nrows;
 
 	struct layer_keep *keep; /* one a layer, or one for all where there is no way back */
@@ -265,12 +266,13 @@ static int room_for_rows(struct work *ws, int n, struct err *e)
 		return 0;
 	free(ws->nll);
 	ws->nrows = 0;
-	ws->nll = malloc((size_t)n * (sizeof(double) + sizeof(int) + 2 * sizeof(int32_t)));
+	ws->nll = malloc((size_t)n * (sizeof(double) + sizeof(int) + 2 * sizeof(int32_t) + sizeof *ws->hit));
 	if (!ws->nll)
 		return err_mem(e);
 	ws->rows = (int32_t *)(ws->nll + n);
 	ws->label = ws->rows + n;
 	ws->pos = ws->label + n;
+	ws->hit = (uint8_t *)(ws->pos + n);
 	ws->nrows = n;
 	return 0;
 }
@@ -449,6 +451,32 @@ int model_loss(const struct model *m, struct work *ws, const struct batch *b, do
 	*nll = losshead_run(&l);
 	if (back)
 		backward(&p);
+	return 0;
+}
+
+int model_scores(const struct model *m, struct work *ws, const struct batch *b, struct model_score *score, struct err *e)
+{
+	struct pass p = {m, ws, b, NULL};
+	if (prepare(ws, b, false, true, e))
+		return -1;
+	int scored = list_scored(ws, b, e), at = 0;
+	if (scored < 0)
+		return -1;
+	if (scored) {
+		forward(&p, false);
+		struct losshead l = {.kr = ws->kr, .pool = ws->pool, .vocab = m->cfg.vocab, .hidden = m->cfg.hidden,
+		                     .w = m->w + m->lay.head, .h = ws->env.h, .rows = ws->rows, .label = ws->label,
+		                     .m = scored, .scratch = ws->logits, .nll = ws->nll, .hit = ws->hit};
+		losshead_run(&l);
+	}
+	for (int s = 0; s < b->nseq; s++) {
+		score[s] = (struct model_score){0};
+		for (; at < scored && ws->rows[at] < b->start[s + 1]; at++) {
+			score[s].nll += ws->nll[at];
+			score[s].hits += ws->hit[at];
+			score[s].scored++;
+		}
+	}
 	return 0;
 }
 

@@ -72,6 +72,12 @@ int64_t model_scored(const struct batch *b);
  * With grad != NULL adds scale * d(sum)/dw to grad, laid out by model_trained_lay. */
 int model_loss(const struct model *m, struct work *ws, const struct batch *b, double scale, float *grad, double *nll,
                struct err *e);
+/* The same for each sequence by itself, with the rows whose label is the likeliest token: score has b->nseq entries. */
+struct model_score {
+	double nll;
+	size_t scored, hits;
+};
+int model_scores(const struct model *m, struct work *ws, const struct batch *b, struct model_score *score, struct err *e);
 /* Logits of every row, rows x vocab: for tests and small inputs. */
 int model_logits(const struct model *m, struct work *ws, const struct batch *b, float *logits, struct err *e);
 

@@ -2,6 +2,7 @@
 
 #include "base/pool.h"
 #include "base/progress.h"
+#include "nx/evaluate.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -341,50 +342,26 @@ bool trainer_is_sound(struct trainer *t)
 
 /* --- evaluation -------------------------------------------------------------------------- */
 
-/* Sum of -log p over the records from <= i < to of d. */
-static int eval_batch(struct trainer *t, const struct dataset *d, size_t from, size_t to, double *sum, struct err *e)
-{
-	*sum = 0;
-	for (size_t i = from; i < to;) {
-		size_t tokens = 0;
-		double nll = 0;
-		dataset_pack_reset(&t->pack);
-		do {
-			tokens += dataset_len(d, i);
-			if (dataset_scored(d, i) && dataset_pack_add(&t->pack, d, i, e))
-				return -1;
-			i++;
-		} while (i < to && tokens + dataset_len(d, i) <= TRAINER_PASS);
-		if (t->pack.b.nseq && model_loss(t->m, t->ws, &t->pack.b, 0, NULL, &nll, e))
-			return -1;
-		*sum += nll;
-	}
-	return 0;
-}
-
 int trainer_eval(struct trainer *t, const struct dataset *d, int64_t batch, struct trainer_loss *l, struct err *e)
 {
-	double sum = 0;
-	size_t rows = 0;
-	*l = (struct trainer_loss){.records = d->n, .tokens = d->n ? d->start[d->n] : 0};
-	for (size_t from = 0, to; from < d->n; from = to) {
-		double nll;
-		size_t n = 0;
-		to = d->n - from < (size_t)batch ? d->n : from + (size_t)batch;
-		for (size_t i = from; i < to; i++)
-			n += dataset_scored(d, i);
-		l->batches++;
-		if (n == 0)
-			continue;
-		if (eval_batch(t, d, from, to, &nll, e))
-			return -1;
-		sum += nll / (double)n * (double)(to - from);
-		rows += to - from;
+	struct evaluate v = {.m = t->m, .ws = t->ws};
+	struct evaluate_total total = {0};
+	size_t most = (size_t)batch < d->n ? (size_t)batch : d->n;
+	struct model_score *score = malloc((most + 1) * sizeof *score);
+	int rc = score ? 0 : err_mem(e);
+	for (size_t from = 0, to; from < d->n && rc == 0; from = to) {
+		to = d->n - from < most ? d->n : from + most;
+		rc = evaluate_records(&v, d, from, to, score, e);
+		if (rc == 0)
+			evaluate_add(&total, score, to - from);
 	}
-	if (!rows)
-		return err_data(e, "no record has a token in the loss");
-	l->loss = sum / (double)rows;
-	return 0;
+	evaluate_release(&v);
+	free(score);
+	if (rc == 0 && !total.all.scored)
+		rc = err_data(e, "no record has a token in the loss");
+	*l = (struct trainer_loss){.loss = evaluate_loss(&total), .records = d->n, .batches = total.batches,
+	                           .tokens = d->n ? d->start[d->n] : 0};
+	return rc;
 }
 
 int trainer_measure(struct trainer *t, double *token, double *update, struct err *e)

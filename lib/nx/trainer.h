@@ -115,7 +115,7 @@ struct optim *trainer_optim(struct trainer *t);
 bool trainer_is_sound(struct trainer *t);
 
 struct trainer_loss {
-	double loss; /* mean over the batches with scored tokens of each one's token mean, weighted by its records */
+	double loss; /* nx/evaluate.h's */
 	size_t records, batches, tokens;
 };
 /* The loss of d by the present weights, in batches of `batch` records in their own
