@@ -13,7 +13,7 @@
 #include "nx/rundir.h"
 #include "nx/trainer.h"
 #include "nx/trainlog.h"
-#include "text/bpe.h"
+#include "text/kin.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -127,27 +127,14 @@ static const char *s_of(uint64_t n)
 /* A shard says which tokenizer made its ids: another one's mean nothing to the model. */
 static void check_tokenizer(const struct job *j, const struct shard_head *h, const char *name)
 {
-	struct buf path = {0};
-	struct bpe *t;
 	struct err e;
-	if (!h || any_tokenizer)
-		return;
-	if (buf_printf(&path, "%s/tokenizer.json", j->dir) || !buf_str(&path))
-		die_mem();
-	if (!h->fingerprint || access(path.p, F_OK)) {
-		if (!quiet)
-			die_warn("%s: the shard's tokenizer cannot be compared with the model's: %s", name,
-			         h->fingerprint ? "it has none" : "the shard does not name it");
-		buf_release(&path);
-		return;
-	}
-	if (bpe_load(&t, path.p, &e))
+	enum kin kin = any_tokenizer ? KIN_SAME : kin_check(h, j->dir, &e);
+	if (kin == KIN_OTHER)
+		die_now("%s: %s; --any-tokenizer takes it all the same", name, e.msg);
+	if (kin == KIN_ERROR)
 		die_err(&e);
-	if (bpe_fingerprint(t) != h->fingerprint)
-		die_now("%s: the shard's tokenizer (%016llx) is not %s (%016llx); --any-tokenizer takes it all the same", name,
-		        U(h->fingerprint), path.p, U(bpe_fingerprint(t)));
-	bpe_close(t);
-	buf_release(&path);
+	if (kin == KIN_UNKNOWN && !quiet)
+		die_warn("%s: %s", name, e.msg);
 }
 
 static void read_records(struct job *j, struct dataset *d, int npaths, char **paths)
