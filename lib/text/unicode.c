@@ -173,3 +173,79 @@ int unicode_nfc(struct buf *b, const char *s, size_t n)
 		free(p.v);
 	return rc;
 }
+
+/* --- lower case ----------------------------------------------------------------- */
+
+/* Cased (The Unicode Standard 3.13): letters of a case, and Roman numerals and letters in circles and boxes. */
+static bool is_cased(uint32_t cp)
+{
+	static const uint32_t more[][2] = {{0xAA, 0xAA}, {0xBA, 0xBA}, {0x2160, 0x217F}, {0x24B6, 0x24E9},
+	                                   {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
+	for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+		if (cp >= more[i][0] && cp <= more[i][1])
+			return true;
+	utf8proc_category_t c = utf8proc_category((utf8proc_int32_t)cp);
+	return c == UTF8PROC_CATEGORY_LU || c == UTF8PROC_CATEGORY_LL || c == UTF8PROC_CATEGORY_LT;
+}
+
+/* Case_Ignorable (The Unicode Standard 3.13): marks, modifiers, and what stands within words. */
+static bool is_case_ignorable(uint32_t cp)
+{
+	static const uint16_t within[] = {0x27, 0x2E, 0x3A, 0xB7, 0x387, 0x55F, 0x5F4, 0x2018, 0x2019, 0x2024, 0x2027,
+	                                  0xFE13, 0xFE52, 0xFE55, 0xFF07, 0xFF0E, 0xFF1A};
+	for (size_t i = 0; i < sizeof within / sizeof *within; i++)
+		if (cp == within[i])
+			return true;
+	switch (utf8proc_category((utf8proc_int32_t)cp)) {
+	case UTF8PROC_CATEGORY_MN:
+	case UTF8PROC_CATEGORY_ME:
+	case UTF8PROC_CATEGORY_CF:
+	case UTF8PROC_CATEGORY_LM:
+	case UTF8PROC_CATEGORY_SK:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Whether the sigma of len bytes at s + i is the last letter of a word of several. */
+static bool is_final(const char *s, size_t n, size_t i, size_t len)
+{
+	uint32_t cp = 0;
+	for (size_t k = i; k > 0;) {
+		do
+			k--;
+		while (((unsigned char)s[k] & 0xC0) == 0x80);
+		utf8_decode(s + k, n - k, &cp);
+		if (!is_case_ignorable(cp))
+			break;
+		cp = 0;
+	}
+	if (!is_cased(cp))
+		return false;
+	for (size_t k = i + len; k < n;) {
+		k += (size_t)utf8_decode(s + k, n - k, &cp);
+		if (!is_case_ignorable(cp))
+			return !is_cased(cp);
+	}
+	return true;
+}
+
+int unicode_lower(struct buf *b, const char *s, size_t n)
+{
+	for (size_t i = 0, len; i < n; i += len) {
+		uint32_t cp;
+		len = (size_t)utf8_decode(s + i, n - i, &cp);
+		if (buf_reserve(b, 4))
+			return -1;
+		if (cp == 0x3A3)
+			cp = is_final(s, n, i, len) ? 0x3C2 : 0x3C3;
+		else if (cp != 0x130)
+			cp = (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp);
+		if (cp != 0x130)
+			b->n += (size_t)utf8_encode(cp, b->p + b->n);
+		else if (buf_adds(b, "i\xCC\x87")) /* the one letter that becomes two */
+			return -1;
+	}
+	return 0;
+}

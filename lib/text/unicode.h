@@ -47,5 +47,8 @@ static inline unsigned unicode_entry(uint32_t cp)
 bool unicode_is_nfc(const char *s, size_t n);
 /* Appends the NFC of s[0..n), valid UTF-8, to b. Time n log n whatever the text. 0, or -1 when out of memory. */
 int unicode_nfc(struct buf *b, const char *s, size_t n);
+/* Appends s[0..n), valid UTF-8, in lower case as Python's str.lower makes it, the final sigma of a word
+ * included. 0, or -1 when out of memory. */
+int unicode_lower(struct buf *b, const char *s, size_t n);
 
 #endif
