@@ -201,6 +201,17 @@ void tensor_to_f32(const struct tensor *t, float *dst)
 	}
 }
 
+void tensor_drop(const struct tensor *t)
+{
+	enum tensor_dtype type;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)t->data;
+	uintptr_t to = from + t->count * tensor_dtype(t->dtype_name, &type);
+	from = (from + page - 1) / page * page; /* what shares a page with another stays */
+	to = to / page * page;
+	if (from < to)
+		madvise((void *)from, to - from, MADV_DONTNEED); /* advice: if it is not taken nothing is lost */
+}
+
 size_t tensor_from_f32(unsigned char *dst, const float *src, size_t n, enum tensor_dtype as)
 {
 	size_t overflows = 0;

@@ -60,6 +60,8 @@ void tensor_release(struct tensor_set *s);
 /* Bytes of an element of a dtype called as safetensors calls it, and which it is; 0: no such dtype. */
 size_t tensor_dtype(const char *name, enum tensor_dtype *dtype);
 void tensor_to_f32(const struct tensor *t, float *dst); /* t->count floats; not for TENSOR_OTHER */
+/* Its numbers are not needed any more: the pages they were read into count no longer as this process's. */
+void tensor_drop(const struct tensor *t);
 /* n floats as F32, F16 or BF16, little-endian, rounded to nearest even; a half
  * overflows to infinity from 65520 on. How many finite numbers did. */
 size_t tensor_from_f32(unsigned char *dst, const float *src, size_t n, enum tensor_dtype as);

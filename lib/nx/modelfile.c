@@ -86,6 +86,7 @@ static int read_one(float *w, const struct param *t, const struct tensor_set *s,
 	if (!f)
 		return -1;
 	tensor_to_f32(f, w + t->off);
+	tensor_drop(f);
 	return check_finite(w + t->off, f, e);
 }
 
