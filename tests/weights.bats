@@ -118,3 +118,11 @@ refused() {
 	(case $BIN in *san*) ;; *) ulimit -v 400000 ;; esac && exec "$BIN/nx-info" huge) >out 2>err && return 1
 	says 'its header would have 1152921504606846975 bytes' err
 }
+
+@test "a config's claim costs no memory" {
+	holding claims model.safetensors
+	sed -i 's/"vocab_size": 40/"vocab_size": 100000000/' claims/config.json
+	(case $BIN in *san*) ;; *) ulimit -v 400000 ;; esac && exec "$BIN/nx-merge" -m claims -o made) >out 2>err && return 1
+	says 'tensor gpt_neox.embed_in.weight is (40, 16) where the config says (100000000, 16)' err
+	[ ! -e made ]
+}

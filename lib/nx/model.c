@@ -37,9 +37,12 @@ static int load_plain(struct model *m, const char *dir, struct err *e)
 {
 	struct config c;
 	*m = (struct model){0};
-	if (config_load(&c, dir, e) || open_weights(m, &c, e))
+	if (config_load(&c, dir, e))
 		return -1;
-	if (modelfile_read(m->w, &m->lay, dir, e) == 0)
+	m->cfg = c;
+	if (params_layout(&m->lay, &c, e))
+		return -1;
+	if ((m->w = modelfile_load(&m->lay, dir, e)))
 		return 0;
 	model_release(m);
 	return -1;

@@ -142,6 +142,23 @@ int modelfile_read(float *w, const struct params *lay, const char *dir, struct e
 	return rc;
 }
 
+float *modelfile_load(const struct params *lay, const char *dir, struct err *e)
+{
+	struct tensor_set s = {0};
+	float *w = NULL;
+	int rc = weights_open(&s, dir, e);
+	for (int i = 0; i < lay->n && !rc; i++)
+		rc = find(&lay->t[i], &s, dir, e) ? 0 : -1;
+	if (!rc && !(w = params_alloc(lay)))
+		rc = err_mem(e);
+	if (!rc && modelfile_take(w, lay, &s, dir, e)) {
+		free(w);
+		w = NULL;
+	}
+	tensor_release(&s);
+	return w;
+}
+
 /* Adds a type to the list, once. */
 static void note_type(char types[40], const char *name)
 {

@@ -13,6 +13,8 @@
 
 #include <stdint.h>
 
+/* Weights from dir, to be freed, or NULL. All tensors are there before memory is: a config's claim costs none. */
+float *modelfile_load(const struct params *lay, const char *dir, struct err *e);
 /* Fills w (lay->total floats) from dir, whichever of HF's files it has (io/weights.h). */
 int modelfile_read(float *w, const struct params *lay, const char *dir, struct err *e);
 /* The same from tensors that were read before; dir is for messages. */
