@@ -102,16 +102,12 @@ struct job {
 	struct dataset train, eval;
 	struct trainer *t;
 	const struct trainer_plan *plan;
-	const char *pattern; /* of the output directory's name, which is: */
-	char *out;
-	bool owns;       /* out is there and holds checkpoints of this run */
-	char *from, *home; /* the checkpoint it goes on from, and what that stands in; or NULL */
+	struct rundir run;
 	int64_t saved;   /* the step of the last checkpoint written or gone on from; 0: none */
 	struct flow flow;
 	struct trainlog log;
 	FILE *file; /* the log's */
 	struct progress bar;
-	time_t stamp;
 	int sig; /* the signal that has ended the run, or 0 */
 };
 
@@ -201,18 +197,18 @@ static void dry(const struct job *j)
 	if (trainer_measure(j->t, &token, &update, &e))
 		die_err(&e);
 	die_warn("about %.4g GFLOPs and %.3g s in all, at %.0f tokens/s; %s would be written", 1e-9 * count_flops(&j->cost, tokens),
-	         tokens * token + (double)j->plan->steps * update, token > 0 ? 1 / token : 0, j->out);
+	         tokens * token + (double)j->plan->steps * update, token > 0 ? 1 / token : 0, j->run.out);
 }
 
 static struct checkpoint state_of(struct job *j)
 {
-	return (struct checkpoint){j->t, &j->log, &j->flow, &rule, &when, &j->train, j->out};
+	return (struct checkpoint){j->t, &j->log, &j->flow, &rule, &when, &j->train, j->run.out};
 }
 
 /* Ends the program for an error in training: what is left to go on from is said with it. */
 static __attribute__((noreturn)) void die_keeping(struct job *j, const struct err *e)
 {
-	char *path = j->saved ? rundir_checkpoint(j->out, j->saved) : NULL;
+	char *path = j->saved ? rundir_checkpoint(j->run.out, j->saved) : NULL;
 	progress_end(&j->bar);
 	if (path && !access(path, F_OK))
 		die_now("%s; the last good checkpoint is %s", e->msg, path);
@@ -289,26 +285,12 @@ static void tell_end(struct job *j, double epoch, int64_t step)
 
 /* --- the output ------------------------------------------------------------------------------- */
 
-static void name_output(struct job *j)
-{
-	free(j->out);
-	if (!(j->out = rundir_name(j->pattern, j->plan->steps, (int64_t)j->stamp)))
-		die_mem();
-}
-
-/* Opens the directory, or only tries it where d is NULL. A name with a timestamp is
- * meant to be new: where another run was as fast, the next second's is taken. */
+/* Opens the directory, or only tries it where d is NULL. */
 static void open_output(struct job *j, struct outdir **d)
 {
 	struct err e;
-	for (;; j->stamp++) {
-		name_output(j);
-		bool merge = overwrite || j->owns;
-		if ((d ? outdir_open(d, j->out, merge, &e) : outdir_check(j->out, merge, &e)) == 0)
-			return;
-		if (e.kind != ERR_DATA || !strstr(j->pattern, "{timestamp}"))
-			break;
-	}
+	if (rundir_open(&j->run, d, &e) == 0)
+		return;
 	if (e.kind == ERR_DATA)
 		die_now("%s (--overwrite-output-dir writes into it)", e.msg);
 	die_err(&e);
@@ -339,34 +321,21 @@ static void save(struct job *j)
 
 /* --- checkpoints --------------------------------------------------------------------------------- */
 
-/* The output directory, empty, with the first checkpoint to come: true if it was not there before. */
-static bool make_output(struct job *j)
-{
-	struct outdir *d;
-	struct err e;
-	if (j->owns)
-		return false;
-	open_output(j, &d);
-	bool new = access(j->out, F_OK) != 0;
-	if (outdir_commit(d, &e))
-		die_err(&e);
-	j->owns = true;
-	return new;
-}
-
 static void checkpoint(struct job *j, int64_t step)
 {
 	struct checkpoint c = state_of(j);
 	struct err e;
-	bool new = make_output(j);
-	c.out = j->out;
+	int new = rundir_make(&j->run, &e);
+	if (new < 0)
+		die_keeping(j, &e);
+	c.out = j->run.out;
 	if (checkpoint_save(&c, &j->m, j->dir, &e)) {
 		if (new)
-			rmdir(j->out);
+			rmdir(j->run.out);
 		die_keeping(j, &e);
 	}
 	j->saved = step;
-	if (save_limit && rundir_rotate(j->out, step, save_limit, j->flow.best_saved, &e))
+	if (save_limit && rundir_rotate(j->run.out, step, save_limit, j->flow.best_saved, &e))
 		die_keeping(j, &e);
 }
 
@@ -375,20 +344,20 @@ static void go_on(struct job *j)
 {
 	struct checkpoint c = state_of(j);
 	struct err e;
-	if (!j->from)
+	if (!j->run.from)
 		return;
-	if (checkpoint_read(&c, j->from, &e))
+	if (checkpoint_read(&c, j->run.from, &e))
 		die_err(&e);
 	int64_t step = trainer_mark_of(j->t).step;
-	if (j->flow.best_saved && !rundir_has(j->out, j->flow.best_saved)) {
-		die_warn("%s/checkpoint-%lld, the best so far, is not there", j->out, (long long)j->flow.best_saved);
+	if (j->flow.best_saved && !rundir_has(j->run.out, j->flow.best_saved)) {
+		die_warn("%s/checkpoint-%lld, the best so far, is not there", j->run.out, (long long)j->flow.best_saved);
 		j->flow.best_saved = 0;
 	}
 	if (step > j->plan->steps)
-		die_now("%s: it is of step %lld, and the run has %lld", j->from, (long long)step, (long long)j->plan->steps);
+		die_now("%s: it is of step %lld, and the run has %lld", j->run.from, (long long)step, (long long)j->plan->steps);
 	j->saved = step;
 	if (!quiet)
-		die_warn("going on behind step %lld, from %s", (long long)step, j->from);
+		die_warn("going on behind step %lld, from %s", (long long)step, j->run.from);
 }
 
 static void load_the_best(struct job *j, int64_t step)
@@ -396,7 +365,7 @@ static void load_the_best(struct job *j, int64_t step)
 	struct err e;
 	if (!load_best || !j->flow.best_saved || j->flow.best_saved == step)
 		return;
-	char *path = rundir_checkpoint(j->out, j->flow.best_saved);
+	char *path = rundir_checkpoint(j->run.out, j->flow.best_saved);
 	if (!path)
 		die_mem();
 	if (!quiet)
@@ -470,7 +439,7 @@ static int train(struct job *j)
 	progress_end(&j->bar);
 	catch_signals(false);
 	if (j->sig) {
-		die_warn("stopped by a signal behind step %lld; %s/checkpoint-%lld goes on from there", (long long)s.step, j->out,
+		die_warn("stopped by a signal behind step %lld; %s/checkpoint-%lld goes on from there", (long long)s.step, j->run.out,
 		         (long long)s.step);
 		return j->sig;
 	}
@@ -523,35 +492,15 @@ static void check_options(int argc, char **argv)
 		die_usage("--resume auto needs -o with the name of the directory it is to look in");
 }
 
-/* --resume auto without a checkpoint: what a killed process has left does not make the directory a used one. */
-static void begin_again(void)
-{
-	struct err e;
-	if (access(output, F_OK) == 0 && outdir_sweep(output, &e))
-		die_err(&e);
-	if (!quiet)
-		die_warn("%s: no checkpoint yet, beginning", output);
-}
-
 static void find_start(struct job *j)
 {
-	bool any = resume && strcmp(resume, "auto") == 0;
 	struct err e;
-	if (resume && rundir_find(&j->from, any ? output : resume, any, &e))
+	if (rundir_start(&j->run, output, resume, &e))
 		die_err(&e);
-	if (j->from) {
-		char *home = rundir_parent(j->from);
-		if (!home)
-			die_mem();
-		j->dir = j->from;
-		j->pattern = output ? output : home;
-		j->owns = strcmp(home, j->pattern) == 0;
-		j->home = home;
-		return;
-	}
-	if (resume)
-		begin_again();
-	j->pattern = output ? output : "nx-{steps}-steps-{timestamp}";
+	if (j->run.from)
+		j->dir = j->run.from;
+	else if (resume && !quiet)
+		die_warn("%s: no checkpoint yet, beginning", output);
 }
 
 /* The model; a checkpoint of an adapter holds that alone. */
@@ -563,7 +512,7 @@ static void load(struct job *j)
 	if (!lora_rank)
 		return;
 	lora.rank = (int)lora_rank;
-	if (lora_new(&j->m.lora, &j->m.cfg, &lora, rule.seed, &e) || (j->from && model_reload(&j->m, j->from, &e)))
+	if (lora_new(&j->m.lora, &j->m.cfg, &lora, rule.seed, &e) || (j->run.from && model_reload(&j->m, j->run.from, &e)))
 		die_err(&e);
 	j->m.lora->base = model;
 }
@@ -572,7 +521,8 @@ static void open_job(struct job *j, int argc, char **argv)
 {
 	struct err e;
 	j->dir = model;
-	j->stamp = time(NULL);
+	j->run.second = (int64_t)time(NULL);
+	j->run.overwrite = overwrite;
 	threads = threads ? threads : pool_cpus();
 	find_start(j);
 	load(j);
@@ -584,18 +534,11 @@ static void open_job(struct job *j, int argc, char **argv)
 	if (trainer_open(&j->t, &j->m, &j->train, &rule, (int)threads, &e))
 		die_err(&e);
 	j->plan = trainer_plan_of(j->t);
+	j->run.steps = j->plan->steps;
 	if (!save_given && save_word < 0 && !load_best && j->plan->steps < when.save_steps)
 		when.save = FLOW_NEVER;
 	j->log = (struct trainlog){.cost = &j->cost, .data = &j->train, .steps = j->plan->steps, .tell_lengths = verbose};
 	open_output(j, NULL);
-}
-
-/* Nothing is taken away before all is well: the checkpoints of another run would be taken for this one's. */
-static void clear_output(struct job *j)
-{
-	struct err e;
-	if (j->owns ? outdir_sweep(j->out, &e) : overwrite && rundir_clear(j->out, &e))
-		die_err(&e);
 }
 
 static void close_job(struct job *j)
@@ -605,14 +548,13 @@ static void close_job(struct job *j)
 	dataset_release(&j->train);
 	dataset_release(&j->eval);
 	model_release(&j->m);
-	free(j->out);
-	free(j->from);
-	free(j->home);
+	rundir_release(&j->run);
 }
 
 int main(int argc, char **argv)
 {
 	static struct job j;
+	struct err e;
 	int sig = 0;
 	rule = trainer_defaults();
 	rule.sched_floor = -1;
@@ -626,11 +568,12 @@ int main(int argc, char **argv)
 	} else {
 		go_on(&j);
 		open_log(&j);
-		clear_output(&j);
+		if (rundir_clean(&j.run, &e))
+			die_err(&e);
 		sig = train(&j);
 		if (!sig) {
 			save(&j);
-			puts(j.out);
+			puts(j.run.out);
 		}
 	}
 	die_close_stdout();

@@ -74,6 +74,9 @@ said() {
 	[ "$(cat name)" = a ]
 	says "going on behind step 3, from a/checkpoint-3" err
 	same whole/model.safetensors a/model.safetensors
+	rm a/model.safetensors # the directory is the checkpoint's, however it is spelled
+	run_it -q --resume a/checkpoint-6/ -o ./a/
+	same whole/model.safetensors a/model.safetensors
 	run_it --resume_from_checkpoint b -o c >name 2>err
 	says "going on behind step 6, from b/checkpoint-6" err
 	[ "$(cat name)" = c ]

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LL(x) (long long)(x)
@@ -187,4 +188,71 @@ bool rundir_has(const char *out, int64_t step)
 	bool has = path && access(path, F_OK) == 0;
 	free(path);
 	return has;
+}
+
+/* --- of one run ------------------------------------------------------------------------- */
+
+static bool same_place(const char *a, const char *b)
+{
+	struct stat x, y;
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int rundir_start(struct rundir *r, const char *output, const char *resume, struct err *e)
+{
+	bool any = resume && strcmp(resume, "auto") == 0;
+	r->pattern = output ? output : "nx-{steps}-steps-{timestamp}";
+	if (resume && rundir_find(&r->from, any ? output : resume, any, e))
+		return -1;
+	/* what a killed process has left does not make it a used directory */
+	if (!r->from)
+		return any && access(output, F_OK) == 0 ? outdir_sweep(output, e) : 0;
+	if (!(r->home = rundir_parent(r->from)))
+		return err_mem(e);
+	r->pattern = output ? output : r->home;
+	r->owns = same_place(r->home, r->pattern);
+	return 0;
+}
+
+int rundir_open(struct rundir *r, struct outdir **d, struct err *e)
+{
+	for (;; r->second++) {
+		bool merge = r->overwrite || r->owns;
+		free(r->out);
+		if (!(r->out = rundir_name(r->pattern, r->steps, r->second)))
+			return err_mem(e);
+		if ((d ? outdir_open(d, r->out, merge, e) : outdir_check(r->out, merge, e)) == 0)
+			return 0;
+		if (e->kind != ERR_DATA || !strstr(r->pattern, "{timestamp}"))
+			return -1;
+	}
+}
+
+int rundir_make(struct rundir *r, struct err *e)
+{
+	struct outdir *d;
+	if (r->owns)
+		return 0;
+	if (rundir_open(r, &d, e))
+		return -1;
+	bool new = access(r->out, F_OK) != 0;
+	if (outdir_commit(d, e))
+		return -1;
+	r->owns = true;
+	return new;
+}
+
+int rundir_clean(const struct rundir *r, struct err *e)
+{
+	if (r->owns)
+		return outdir_sweep(r->out, e);
+	return r->overwrite ? rundir_clear(r->out, e) : 0;
+}
+
+void rundir_release(struct rundir *r)
+{
+	free(r->out);
+	free(r->from);
+	free(r->home);
+	*r = (struct rundir){0};
 }

@@ -34,4 +34,40 @@ int rundir_rotate(const char *out, int64_t step, int64_t keep, int64_t best, str
 /* Removes all, and what killed processes have left beside them. */
 int rundir_clear(const char *out, struct err *e);
 
+/* The directory of one run.
+ *
+ *	struct rundir r = {.second = time(NULL), .overwrite = false};
+ *	if (rundir_start(&r, "out", "auto", &e)) ...          r.from: the checkpoint to go on from, or NULL
+ *	r.steps = ...;
+ *	if (rundir_open(&r, NULL, &e)) ...                    can it be written? ERR_DATA: it is used
+ *	rundir_clean(&r, &e);                                 when training begins
+ *	rundir_make(&r, &e);                                  before the first checkpoint
+ *	rundir_open(&r, &d, &e); ... outdir_commit(d, &e);    the trained model
+ *	rundir_release(&r); */
+struct rundir {
+	/* the caller's */
+	int64_t second, steps; /* for the name */
+	bool overwrite;        /* it may hold files */
+	/* ours */
+	const char *pattern;
+	char *out;  /* the name; known once it was opened */
+	bool owns;  /* it is there and holds checkpoints of this run */
+	char *from; /* the checkpoint to go on from, or NULL */
+	char *home; /* what that stands in */
+};
+
+/* output NULL: where the checkpoint stands, or a name of steps and second. resume NULL: from the
+ * beginning; "auto": from the last checkpoint in output, if there is one; else as rundir_find.
+ * Both strings must outlive r. */
+int rundir_start(struct rundir *r, const char *output, const char *resume, struct err *e);
+/* Opens the directory, or only tries it where d is NULL. A name with a timestamp is meant to be
+ * new: where another run was as fast, the next second's is taken. */
+int rundir_open(struct rundir *r, struct outdir **d, struct err *e);
+/* Makes it, empty, once: 1 if it was not there, 0, -1. */
+int rundir_make(struct rundir *r, struct err *e);
+/* Takes away what killed processes of this run left; or, where it overwrites another run's, that
+ * one's checkpoints, which would be taken for this one's. */
+int rundir_clean(const struct rundir *r, struct err *e);
+void rundir_release(struct rundir *r);
+
 #endif
