@@ -32,6 +32,7 @@ work_of() {
 	nx-merge) ARGS=(-o made -m) FILE=model ;;
 	nx-info) ARGS=() FILE=model ;;
 	nx-train) ARGS=(-q -m model --max-steps 1) FILE=tokens.jsonl ;;
+	nx-eval) ARGS=(-m model) FILE=tokens.jsonl ;;
 	nx-generate) ARGS=(-m model --max-new-tokens 1) FILE=tokens.jsonl ;;
 	*)
 		echo "tests/cli.bats has no line for $1"
