@@ -26,7 +26,7 @@
 static const char *model, *output, *log_file, *eval_file, *resume;
 static struct trainer_rule rule;
 static struct flow_rule when = {.log_steps = 1, .save_steps = 500};
-static double min_lr = -1;
+static double min_lr = -1, warmup;
 static int optim_word, sched_word, sampler_word, reduction_word, eval_word = -1, save_word = -1, metric_word, save_dtype, dtype;
 static struct lora_rule lora = {.alpha = 8, .targets = "query_key_value"};
 static int64_t lora_rank, seed = 42, eval_batch = 8, save_limit, threads;
@@ -60,7 +60,7 @@ static const struct opt opts[] = {
 	{0, "lr-scheduler-type", OPT_WORD, &sched_word, SCHED_WORDS, "the rate's way to the last update (default linear)", 0, 0, NULL},
 	{0, "min-lr", OPT_F64, &min_lr, "X", "cosine-with-min-lr: the last rate", 0, 1e9, NULL},
 	{0, "min-lr-rate", OPT_F64, &rule.sched_floor, "X", "the same as a part of the learning rate", 0, 1, NULL},
-	{0, "warmup-steps", OPT_I64, &rule.warmup_steps, "N", "updates in which the rate rises from 0 (default 0)", 0, 1e15, NULL},
+	{0, "warmup-steps", OPT_F64, &warmup, "N", "updates in which the rate rises from 0 (default 0); below 1: a part of all", 0, 1e15, NULL},
 	{0, "warmup-ratio", OPT_F64, &rule.warmup_ratio, "X", "the same as a part of all updates", 0, 1, NULL},
 	{0, "adam-beta1", OPT_F64, &rule.optim.beta1, "X", "AdamW's share of the old mean (default 0.9)", 0, 0.999999999, NULL},
 	{0, "adam-beta2", OPT_F64, &rule.optim.beta2, "X", "AdamW's share of the old mean square (default 0.999)", 0, 0.999999999, NULL},
@@ -483,6 +483,10 @@ static void check_options(int argc, char **argv)
 	rule.optim.kind = optim_word == 3 ? OPTIM_ADAMW : (enum optim_kind)optim_word;
 	rule.sched = (enum sched_kind)sched_word;
 	check_floor();
+	/* below 1 it is a ratio, and goes before the option of that name */
+	rule.warmup_steps = (int64_t)warmup;
+	if (warmup > 0 && warmup < 1)
+		rule.warmup_ratio = warmup;
 	rule.sampler = (enum sampler_kind)sampler_word;
 	rule.reduction = (enum trainer_reduction)reduction_word;
 	rule.seed = (uint64_t)seed;

@@ -178,6 +178,14 @@ value() {
 	[ "$(sha256sum t*/model.safetensors | cut -d' ' -f1 | sort -u | wc -l)" -eq 18 ]
 }
 
+@test "warm-up as a number of updates, or as a part of them" {
+	for o in '--warmup-steps 2' '--warmup-ratio 0.4' '--warmup_steps 0.4' '--warmup_steps 2.9 --warmup-ratio 0.9'; do
+		# shellcheck disable=SC2086
+		train -q -o "a$o" --max-steps 5 --batch-size 1 $o --log log.jsonl few.jsonl
+		[ "$(value 2 learning_rate) $(value 3 learning_rate)" = "2.5e-05 5e-05" ]
+	done
+}
+
 @test "--dry-run tells and writes nothing" {
 	listing before
 	train --dry-run tokens.nxs >out 2>err
