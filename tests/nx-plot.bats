@@ -1,0 +1,268 @@
+load helper
+
+each() {
+	export LC_ALL=C.UTF-8
+}
+
+# log NAME FIRST LAST: a run of 40 updates whose loss falls in a line, with an evaluation every tenth.
+log() {
+	awk -v a="$2" -v b="$3" 'BEGIN {
+		for (i = 1; i <= 40; i++) {
+			loss = a + (b - a) * (i - 1) / 39
+			printf "{\"loss\": %.4f, \"grad_norm\": %.3f, \"learning_rate\": %g, \"epoch\": %g, \"step\": %d, \"tokens\": 100}\n",
+				loss, 1 + i % 3, 1e-3 * (1 - i / 40), i / 20, i
+			if (i % 10 == 0)
+				printf "{\"eval_loss\": %.4f, \"epoch\": %g, \"step\": %d}\n", loss + 0.5, i / 20, i
+		}
+		printf "{\"train_runtime\": 1.5, \"train_loss\": 3, \"epoch\": 2, \"step\": 40}\n"
+	}' >"$1"
+}
+
+# is_svg FILE: well-formed where xmllint can tell, and in any case every element is closed and no text breaks out.
+is_svg() {
+	if command -v xmllint >/dev/null; then xmllint --noout --nonet "$1"; fi
+	head -n 1 "$1" | grep -q '^<svg xmlns="http://www.w3.org/2000/svg" '
+	[ "$(tail -n 1 "$1")" = '</svg>' ]
+	grep -vnE '^<svg [^<>]*>$|^<title>[^<>]*</title>$|^<text [^<>]*>[^<>]*</text>$|^<(rect|line|path) [^<>]*/>$|^</svg>$' "$1" >broken || return 0
+	cat broken
+	return 1
+}
+
+# lacks REGEX FILE: no line of FILE matches.
+lacks() {
+	local got=0
+	grep -n -e "$1" "$2" || got=$?
+	[ "$got" -eq 1 ]
+}
+
+# texts FILE: what is written in the picture, an item a line.
+texts() {
+	sed -n 's/^<text [^>]*>\(.*\)<\/text>$/\1/p' "$1"
+}
+
+# lines_of FILE: the curves' lines, "d" of each path that is no marker, legend or axis.
+lines_of() {
+	sed -n 's/^<path fill="none" .* d="\(M.*\)"\/>$/\1/p' "$1" | grep -v h36
+}
+
+@test "points stand where they belong" {
+	printf '{"loss": %s, "step": %s}\n' 0 0 5 50 10 100 >tiny.jsonl
+	"$BIN/nx-plot" tiny.jsonl >out.svg
+	is_svg out.svg
+	# 720 by 480: from 26 + two digits + 8 to 702, and from 438 up to 12
+	[ "$(lines_of out.svg)" = 'M49.1 438.0L375.6 225.0L702.0 12.0' ]
+	[ "$(grep -c '<path d="M[0-9. ]*m' out.svg)" = 3 ]
+	[ "$(texts out.svg | tr '\n' ' ')" = '0 1 2 3 4 5 6 7 8 9 10 0 20 40 60 80 100 loss step ' ]
+	# on a logarithmic axis 0 is a gap; one point above another is half the way of a hundredfold
+	printf '{"loss": %s, "step": %s}\n' 0 0 1 50 10 75 100 100 >tiny.jsonl
+	"$BIN/nx-plot" -l tiny.jsonl >out.svg
+	[ "$(lines_of out.svg | sed 's/[ML][0-9.]* / /g')" = ' 438.0 225.0 12.0' ]
+}
+
+@test "loss, evaluations and rate of a run, in two panels" {
+	log run.jsonl 8 2
+	"$BIN/nx-plot" -o out.svg --title 'A run' run.jsonl >stdout 2>err
+	[ ! -s stdout ]
+	[ ! -s err ]
+	is_svg out.svg
+	[ "$(lines_of out.svg | wc -l)" = 3 ]
+	texts out.svg >words
+	for word in 'A run' loss eval_loss 'loss, eval_loss' learning_rate step; do grep -qxF "$word" words; done
+	# without rates there is no second panel
+	grep -v learning_rate run.jsonl | "$BIN/nx-plot" >out.svg
+	[ "$(texts out.svg | grep -c .)" -gt 5 ]
+	lacks learning_rate out.svg
+}
+
+@test "two logs differ in colour, dashes and markers, and have names" {
+	mkdir x y
+	log x/run.jsonl 8 2
+	log y/other.jsonl 9 3
+	"$BIN/nx-plot" x/run.jsonl y/other.jsonl >out.svg
+	is_svg out.svg
+	texts out.svg >words
+	for word in 'run loss' 'other loss' 'run eval_loss' 'other eval_loss' run other; do grep -qxF "$word" words; done
+	# samples of the legend: four in the first panel, two below
+	grep h36 out.svg | sed 's/ d=.*//' >samples
+	[ "$(wc -l <samples)" = 6 ]
+	head -n 4 samples | sed 's/.*stroke-width="1.7"//' | sort -u >dashes
+	[ "$(wc -l <dashes)" = 4 ]
+	head -n 4 samples | grep -o '#[0-9a-f]*' | sort -u >tints
+	[ "$(wc -l <tints)" = 2 ]
+	# a run's rate looks as its loss does
+	same <(head -n 2 samples) <(tail -n 2 samples)
+	cp x/run.jsonl y/run.jsonl
+	"$BIN/nx-plot" x/run.jsonl y/run.jsonl --label 'y/run.jsonl=<b> & "c"' >out.svg
+	is_svg out.svg
+	texts out.svg >words
+	grep -qxF 'x/run.jsonl loss' words
+	grep -qxF '&lt;b&gt; &amp; "c" loss' words
+	fails 2 "$BIN/nx-plot" x/run.jsonl --label run.jsonl=a
+	says 'nx-plot: --label run.jsonl=a names no log' err
+}
+
+@test "any keys, in any panels" {
+	log run.jsonl 8 2
+	"$BIN/nx-plot" -y grad_norm -y loss,learning_rate -y epoch run.jsonl >out.svg
+	is_svg out.svg
+	[ "$(lines_of out.svg | wc -l)" = 4 ]
+	says '>grad_norm</text>' out.svg
+	says '>loss, learning_rate</text>' out.svg
+	"$BIN/nx-plot" -y loss,nope run.jsonl >out.svg 2>err
+	says 'nx-plot: no log has the key "nope"' err
+	"$BIN/nx-plot" -q -y loss,nope run.jsonl >out.svg 2>err
+	[ ! -s err ]
+	fails 1 "$BIN/nx-plot" -y nope run.jsonl
+	says 'nx-plot: nothing to plot: ' err
+	fails 2 "$BIN/nx-plot" -y loss, run.jsonl
+	says 'nx-plot: --y wants keys with a comma between two' err
+}
+
+@test "over steps, epochs or tokens" {
+	log run.jsonl 8 2
+	for x in step epoch tokens; do
+		"$BIN/nx-plot" -x $x run.jsonl >$x.svg
+		[ "$(texts $x.svg | tail -n 1)" = $x ]
+	done
+	"$BIN/nx-plot" run.jsonl | cmp - step.svg
+	texts tokens.svg | grep -qx 4000 # the sum
+	texts epoch.svg | grep -qx 2.0
+	# what logs do not have
+	sed 's/, "step": [0-9]*//' run.jsonl >nostep.jsonl
+	"$BIN/nx-plot" nostep.jsonl | cmp - epoch.svg
+	sed 's/, "epoch": [0-9.]*//' nostep.jsonl | "$BIN/nx-plot" >out.svg
+	[ "$(texts out.svg | tail -n 1)" = entry ]
+	fails 1 "$BIN/nx-plot" -x step nostep.jsonl
+	says 'over its step' err
+	# HF counts tokens itself
+	printf '{"loss": 1, "num_input_tokens_seen": %d}\n' 0 500 2000 | "$BIN/nx-plot" -x tokens -q >out.svg
+	texts out.svg | grep -qx 2000
+}
+
+@test "smoothing keeps the raw curve, and leaves rates and evaluations alone" {
+	log run.jsonl 8 2
+	"$BIN/nx-plot" -s 0.5 run.jsonl >out.svg
+	is_svg out.svg
+	[ "$(lines_of out.svg | wc -l)" = 4 ]
+	[ "$(grep -c 'stroke-opacity' out.svg)" = 1 ]
+	"$BIN/nx-plot" run.jsonl >plain.svg
+	same <(lines_of plain.svg | tail -n 2) <(lines_of out.svg | tail -n 2)
+	same <(lines_of plain.svg | head -n 1) <(lines_of out.svg | head -n 1)
+	# values 0, 2 with 1/2: 0 and (0 + 2/2) / (3/4) = 4/3
+	printf '{"loss": %s, "step": %s}\n' 0 0 2 1 | "$BIN/nx-plot" -s 0.5 >out.svg
+	lines_of out.svg | tail -n 1 | grep -qx 'M.* 438.0L702.0 154.0'
+	fails 2 "$BIN/nx-plot" -s 1 run.jsonl
+}
+
+@test "null, NaN and Infinity leave gaps, and a point alone is marked" {
+	printf '{"loss": %s, "step": %s}\n' 1 1 2 2 null 3 NaN 4 3 5 -Infinity 6 4 7 5 8 >gap.jsonl
+	"$BIN/nx-plot" gap.jsonl >out.svg
+	is_svg out.svg
+	[ "$(lines_of out.svg | sed 's/[0-9. ]//g')" = MLMML ]
+	# among many points, that are not all marked, too
+	awk 'BEGIN { for (i = 1; i <= 500; i++) printf "{\"loss\": %s, \"step\": %d}\n", i == 101 || i == 103 ? "NaN" : 1 + i % 2, i }' >gap.jsonl
+	"$BIN/nx-plot" gap.jsonl >out.svg
+	x=$(lines_of out.svg | grep -o 'M[0-9.]*' | sed -n 2p)
+	grep -q "^<path d=\"$x " out.svg
+	# inside strings such words are text
+	echo '{"loss": 1, "step": 1, "note": "a \" NaN"}' | "$BIN/nx-plot" -y loss,note -q >out.svg
+	is_svg out.svg
+}
+
+@test "trainer_state.json is read, on one line and on many" {
+	cat >state.json <<-'END'
+		{
+		  "best_metric": null,
+		  "log_history": [
+		    {"loss": 3.0, "learning_rate": 1e-05, "epoch": 0.5, "step": 1},
+		    {"loss": NaN, "learning_rate": 1e-05, "epoch": 1.0, "step": 2},
+		    {"eval_loss": 2.5, "epoch": 1.0, "step": 2},
+		    {"train_loss": 3.0, "step": 2}
+		  ]
+		}
+	END
+	"$BIN/nx-plot" state.json >out.svg
+	is_svg out.svg
+	grep -qx eval_loss <(texts out.svg)
+	tr -d '\n' <state.json | "$BIN/nx-plot" | cmp - out.svg
+	sed '/log_history/,$!d; /"log_history"/d; /^  ]/,$d; s/},/}/' state.json | "$BIN/nx-plot" | cmp - out.svg
+	head -n 4 state.json >cut.json
+	fails 1 "$BIN/nx-plot" cut.json
+	says 'nx-plot: cut.json: ' err
+}
+
+@test "an empty log, and a log of one point" {
+	: >empty.jsonl
+	log run.jsonl 8 2
+	fails 1 "$BIN/nx-plot" empty.jsonl
+	says 'nx-plot: nothing to plot: ' err
+	[ ! -s out ]
+	fails 0 "$BIN/nx-plot" empty.jsonl run.jsonl
+	says 'nx-plot: empty.jsonl: none of the keys is in it' err
+	is_svg out
+	echo '{"loss": 2.5, "learning_rate": 0, "step": 1}' >one.jsonl
+	fails 0 "$BIN/nx-plot" one.jsonl
+	[ ! -s err ]
+	is_svg out
+	[ "$(grep -c '<path d=' out)" = 2 ]
+	fails 0 "$BIN/nx-plot" -l -f text one.jsonl
+}
+
+@test "bad lines" {
+	log run.jsonl 8 2
+	{ head -n 5 run.jsonl && echo '{"loss": 1,' && tail -n +6 run.jsonl && echo 7; } >bad.jsonl
+	fails 1 "$BIN/nx-plot" bad.jsonl
+	says 'nx-plot: bad.jsonl:6: ' err
+	fails 0 "$BIN/nx-plot" --skip-bad bad.jsonl
+	says 'nx-plot: skipped 2 bad lines, the first: bad.jsonl:6: ' err
+	"$BIN/nx-plot" run.jsonl | cmp - out
+}
+
+@test "a hundred thousand points make a small picture" {
+	awk 'BEGIN { for (i = 1; i <= 100000; i++) printf "{\"loss\": %d, \"step\": %d}\n", i == 70000 ? 100 : i % 10, i }' >long.jsonl
+	"$BIN/nx-plot" long.jsonl >out.svg
+	[ "$(wc -c <out.svg)" -lt 60000 ]
+	# the one that is apart from all others is there
+	[[ $(lines_of out.svg) == *' 12.0L'* ]]
+}
+
+@test "text: Braille or letters, as wide as wanted" {
+	log run.jsonl 8 2
+	log other.jsonl 9 3
+	"$BIN/nx-plot" -f text -W 60 -H 20 -t Title run.jsonl other.jsonl >out
+	[ "$(wc -l <out)" -le 20 ]
+	LC_ALL=C grep -q $'[\xe2][\xa0-\xa3]' out
+	says 'o run loss  x other loss  + run eval_loss  * other eval_loss' out
+	says 'learning_rate:  o run  x other' out
+	says '└' out
+	lacks $'\033' out
+	wc -L <out | grep -qx '60'
+	LC_ALL=C "$BIN/nx-plot" -f text -W 60 -H 20 run.jsonl other.jsonl >out
+	LC_ALL=C lacks '[^ -~]' out
+	awk 'length > 60 { exit 1 }' out
+	# two points in the corners, letters on the diagonal
+	printf '{"loss": %s, "step": %s}\n' 0 0 1 1 | LC_ALL=C "$BIN/nx-plot" -f text -W 30 -H 10 >out
+	grep -qx '1.0 + *oo*' out
+	grep -qx '  0 +oo*' out
+}
+
+@test "names cannot speak to the terminal" {
+	log $'e\033[31mvil.jsonl' 8 2
+	log b.jsonl 8 3
+	"$BIN/nx-plot" -f text $'e\033[31mvil.jsonl' b.jsonl >out
+	says 'o e?[31mvil loss' out
+	"$BIN/nx-plot" $'e\033[31mvil.jsonl' b.jsonl >out
+	is_svg out
+}
+
+@test "on a terminal it is text in its width, with colours" {
+	log run.jsonl 8 2
+	env -u NO_COLOR -u COLUMNS script -qec "stty cols 70; '$BIN/nx-plot' run.jsonl" /dev/null </dev/null | tr -d '\r' >out
+	says $'\033[38;5;33mo' out
+	sed 's/\x1b\[[0-9;]*m//g' out | wc -L | grep -qx 70
+	NO_COLOR=1 script -qec "'$BIN/nx-plot' run.jsonl" /dev/null </dev/null | tr -d '\r' >out
+	lacks $'\033' out
+	# a file is a picture from there too
+	script -qec "'$BIN/nx-plot' run.jsonl -o file" /dev/null </dev/null >out
+	is_svg file
+}
