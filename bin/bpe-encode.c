@@ -42,6 +42,7 @@ struct worker {
 	atomic_flag busy;
 	struct bpe *tok;
 	struct bpe_ids ids;
+	struct bpe_ends ends; /* of many lines' ids */
 	struct arena arena;
 	struct buf valid; /* a line with its invalid bytes replaced */
 	struct record_packer packer;
@@ -194,6 +195,17 @@ static int tokens_of(struct worker *w, const struct column *c, size_t *masked, b
 	return append_eos && !ends && bpe_ids_add(&w->ids, bpe_eos(w->tok)) ? err_mem(e) : 0;
 }
 
+static int pack(struct worker *w, struct batch *b, const struct record *r, size_t masked, bool empty, struct err *e)
+{
+	if (record_pack(&w->packer, r, &w->arena, &b->out, e))
+		return -1;
+	b->n.records++;
+	b->n.tokens += r->n;
+	b->n.in_loss += r->n - masked;
+	b->n.empty += empty;
+	return 0;
+}
+
 /* The text's ids, and the record with them behind what the batch has. rec: NULL for a line of text. */
 static int encode(struct worker *w, struct batch *b, struct json *rec, const struct column *c, struct err *e)
 {
@@ -204,14 +216,9 @@ static int encode(struct worker *w, struct batch *b, struct json *rec, const str
 		return -1;
 	r.n = w->ids.n;
 	r.ids = w->ids.v;
-	if (label(w, &r, masked, e) || (!rec && !shard && text_record(w, c, &r.obj, e)) ||
-	    record_pack(&w->packer, &r, &w->arena, &b->out, e))
+	if (label(w, &r, masked, e) || (!rec && !shard && text_record(w, c, &r.obj, e)))
 		return -1;
-	b->n.records++;
-	b->n.tokens += r.n;
-	b->n.in_loss += r.n - masked;
-	b->n.empty += empty;
-	return 0;
+	return pack(w, b, &r, masked, empty, e);
 }
 
 static int text_line(struct worker *w, struct batch *b, const char *s, size_t n, struct err *e)
@@ -235,29 +242,118 @@ static int json_line(struct worker *w, struct batch *b, const char *s, size_t n,
 
 /* --- a batch ----------------------------------------------------------------------------- */
 
-static void encode_batch(struct worker *w, struct batch *b)
+/* The record of the present line failed: false if it ends the run. */
+static bool pass(struct batch *b)
+{
+	if (skip_pass(&b->skip, &b->why)) {
+		b->failed = true;
+		return false;
+	}
+	if (b->skip.n == 1)
+		b->skip_line = b->lines;
+	return true;
+}
+
+static void each_line(struct worker *w, struct batch *b)
 {
 	const char *s;
 	size_t n, at = 0;
-	buf_reset(&b->out);
-	b->n = (struct counts){0};
-	b->lines = 0;
-	b->failed = false;
-	b->skip = (struct skip){.on = skip_bad};
 	while (lines_cut(&b->in, &at, &s, &n)) {
 		b->lines++;
 		if (!lines && lines_blank(s, n))
 			continue;
 		arena_reset(&w->arena);
-		if ((lines ? text_line : json_line)(w, b, s, n, &b->why) == 0)
+		if ((lines ? text_line : json_line)(w, b, s, n, &b->why) && !pass(b))
+			return;
+	}
+}
+
+/* One of the lines whose ids are in w->ids. An end of text is put behind them for as long as it takes. */
+static int pack_line(struct worker *w, struct batch *b, const char *s, size_t n, size_t from, size_t to, struct err *e)
+{
+	struct column c = {.text = s, .n = n};
+	int32_t *ids = w->ids.v, behind = ids[to];
+	struct record r = {.n = to - from + append_eos, .ids = ids + from, .has_ids = true, .has_attn = true, .has_labels = true};
+	if (append_eos)
+		ids[to] = bpe_eos(w->tok);
+	int rc = (!shard && text_record(w, &c, &r.obj, e)) || pack(w, b, &r, 0, to == from, e) ? -1 : 0;
+	ids[to] = behind;
+	return rc;
+}
+
+/* The lines whose ids are in w->ids, behind one another from *at. -1: the run ends. */
+static int pack_lines(struct worker *w, struct batch *b, size_t *at)
+{
+	const char *s;
+	size_t n, from = 0;
+	for (size_t i = 0; i < w->ends.n; from = w->ends.v[i++]) {
+		struct err why;
+		lines_cut(&b->in, at, &s, &n);
+		b->lines++;
+		arena_reset(&w->arena);
+		if (pack_line(w, b, s, n, from, w->ends.v[i], &why) == 0)
 			continue;
-		if (skip_pass(&b->skip, &b->why)) {
+		b->why = why;
+		if (!pass(b))
+			return -1;
+	}
+	return 0;
+}
+
+/* The same as records of a shard, all at once. */
+static int pack_shard(struct worker *w, struct batch *b)
+{
+	size_t n = w->ends.n, from = 0;
+	if (shard_pack_all(&w->packer.head, w->ids.v, w->ends.v, n, append_eos ? bpe_eos(w->tok) : -1, &b->out, &b->why)) {
+		b->failed = true;
+		return -1;
+	}
+	b->lines += n;
+	b->n.records += n;
+	b->n.tokens += w->ids.n + (append_eos ? n : 0);
+	b->n.in_loss += w->ids.n + (append_eos ? n : 0);
+	for (size_t i = 0; i < n; from = w->ends.v[i++])
+		b->n.empty += w->ends.v[i] == from;
+	return 0;
+}
+
+/* Lines of text that become records as they are: many at a time. */
+static void all_lines(struct worker *w, struct batch *b)
+{
+	const char *s;
+	size_t n, at = 0, taken;
+	while (at < b->in.text.n) {
+		size_t here = at;
+		w->ids.n = w->ends.n = 0;
+		int rc = bpe_lines(w->tok, b->in.text.p + at, b->in.text.n - at, b->in.text.cap - at, &w->ids, &w->ends, &taken, &b->why);
+		if (bpe_ids_spare(&w->ids, SHARD_SPARE)) {
+			err_mem(&b->why);
 			b->failed = true;
 			return;
 		}
-		if (b->skip.n == 1)
-			b->skip_line = b->lines;
+		if (shard ? pack_shard(w, b) : pack_lines(w, b, &here))
+			return;
+		at += taken;
+		if (rc == 0)
+			continue;
+		lines_cut(&b->in, &at, &s, &n);
+		b->lines++;
+		if (!pass(b))
+			return;
 	}
+}
+
+static void encode_batch(struct worker *w, struct batch *b)
+{
+	buf_reset(&b->out);
+	b->n = (struct counts){0};
+	b->lines = 0;
+	b->failed = false;
+	b->skip = (struct skip){.on = skip_bad};
+	if (lines && !replace_invalid && !add_special)
+		all_lines(w, b);
+	else
+		each_line(w, b);
 }
 
 static void work(void *arg, int i)
@@ -376,6 +472,7 @@ static void close_all(struct job *j, int batches)
 		struct worker *w = &j->worker[i];
 		bpe_close(w->tok);
 		bpe_ids_release(&w->ids);
+		bpe_ends_release(&w->ends);
 		arena_release(&w->arena);
 		buf_release(&w->valid);
 		record_packer_release(&w->packer);

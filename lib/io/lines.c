@@ -15,7 +15,7 @@ int lines_open(struct lines *l, int npaths, char **paths, struct err *e)
 static int read_on(struct lines *l, struct buf *b, const char **end, struct err *e)
 {
 	for (;;) {
-		if (buf_reserve(b, LINES_BLOCK))
+		if (buf_reserve(b, LINES_BLOCK + LINES_AHEAD))
 			return err_mem(e);
 		ssize_t n = in_read(l->in, b->p + b->n, LINES_BLOCK, e);
 		if (n <= 0)

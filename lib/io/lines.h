@@ -22,7 +22,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { LINES_BLOCK = 256 * 1024 }; /* bytes aimed at */
+enum {
+	LINES_BLOCK = 256 * 1024, /* bytes aimed at */
+	LINES_AHEAD = 64          /* bytes behind a block's text that may be read, whatever they are */
+};
 
 struct lines {
 	struct in *in;

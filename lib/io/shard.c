@@ -173,7 +173,7 @@ static ptrdiff_t outside(const int32_t *ids, size_t n, uint32_t vocab)
 	return -1;
 }
 
-static void pack_ids(unsigned char *p, const int32_t *ids, size_t n, int width)
+static inline void pack_ids(unsigned char *p, const int32_t *ids, size_t n, int width)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	if (width == 2) {
@@ -218,6 +218,38 @@ int shard_pack(const struct shard_head *h, const struct shard_rec *r, struct buf
 		pack_bits(p, r->keep, r->n), p += words(r->n) * 4;
 	if (r->nstarts)
 		pack_starts(p, r);
+	return 0;
+}
+
+/* n ids and the one behind; writes up to SHARD_SPARE too many. Bytes of the record. */
+static size_t pack_plain(unsigned char *p, const int32_t *ids, size_t n, int32_t behind, int width)
+{
+	size_t all = n + (behind >= 0), idn = id_bytes(all, width);
+	put32(p, (uint32_t)all);
+	p += 4;
+	for (size_t i = 0; i < n; i += SHARD_SPARE)
+		pack_ids(p + i * (size_t)width, ids + i, SHARD_SPARE, width);
+	if (behind >= 0)
+		pack_ids(p + n * (size_t)width, &behind, 1, width);
+	if (width == 2 && all % 2)
+		put16(p + 2 * all, 0);
+	return 4 + idn;
+}
+
+int shard_pack_all(const struct shard_head *h, const int32_t *ids, const size_t *ends, size_t n, int32_t behind,
+                   struct buf *b, struct err *e)
+{
+	size_t total = n ? ends[n - 1] : 0, from = 0;
+	int width = width_of(h);
+	ptrdiff_t bad;
+	if (total >= SHARD_MAX_TOKENS)
+		return err_data(e, "%zu tokens are more than a shard's record holds (%d)", total, SHARD_MAX_TOKENS);
+	if ((bad = outside(ids, total, h->vocab)) >= 0)
+		return err_data(e, "id %d is outside the vocabulary of %u", ids[bad], h->vocab);
+	if (buf_reserve(b, 4 * (total + 3 * n + SHARD_SPARE)))
+		return err_mem(e);
+	for (size_t i = 0; i < n; from = ends[i++])
+		b->n += pack_plain((unsigned char *)b->p + b->n, ids + from, ends[i] - from, behind, width);
 	return 0;
 }
 

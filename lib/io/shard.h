@@ -46,6 +46,11 @@ int shard_put(struct shard_writer *w, const struct shard_rec *r, struct err *e);
 /* The same in two steps, of which the first may be many threads': shard_pack appends the
  * record's bytes to b; shard_put_packed writes those of `records` records of `tokens` tokens. */
 int shard_pack(const struct shard_head *h, const struct shard_rec *r, struct buf *b, struct err *e);
+/* Many records whose tokens are all attended to and in the loss: record i is ids[ends[i-1]..ends[i])
+ * (from ids[0] for i = 0), and `behind` after them unless it is negative. SHARD_SPARE more ids may be read. */
+enum { SHARD_SPARE = 8 };
+int shard_pack_all(const struct shard_head *h, const int32_t *ids, const size_t *ends, size_t n, int32_t behind,
+                   struct buf *b, struct err *e);
 int shard_put_packed(struct shard_writer *w, const void *p, size_t n, uint64_t records, uint64_t tokens, struct err *e);
 /* A record as shard_raw gave it, from a shard of the same vocabulary. */
 int shard_put_raw(struct shard_writer *w, const void *p, size_t n, struct err *e);

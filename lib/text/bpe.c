@@ -198,6 +198,11 @@ int bpe_ids_add(struct bpe_ids *ids, int32_t id)
 	return 0;
 }
 
+int bpe_ids_spare(struct bpe_ids *ids, size_t n)
+{
+	return ids_room(ids, n);
+}
+
 void bpe_ids_release(struct bpe_ids *ids)
 {
 	free(ids->v);
@@ -356,6 +361,118 @@ int bpe_encode(struct bpe *t, const char *text, size_t n, struct bpe_ids *out, s
 		return 0;
 	out->n = before;
 	return err_mem(e);
+}
+
+/* --- lines ----------------------------------------------------------------------------- */
+
+enum { WINDOW = 8 * 1024 }; /* bytes of lines at a time, so that masks and ids stay near */
+
+static int ends_room(struct bpe_ends *ends, size_t more)
+{
+	if (more <= ends->cap - ends->n)
+		return 0;
+	size_t cap = ends->cap + ends->cap / 2 + more;
+	size_t *v = realloc(ends->v, cap * sizeof *v);
+	if (!v)
+		return -1;
+	ends->v = v;
+	ends->cap = cap;
+	return 0;
+}
+
+void bpe_ends_release(struct bpe_ends *ends)
+{
+	free(ends->v);
+	*ends = (struct bpe_ends){0};
+}
+
+/* Bytes up to the end of the last line that ends within `most`, else of the first line. */
+static size_t window(const char *s, size_t n, size_t most)
+{
+	const char *nl = n <= most ? s + n - 1 : memrchr(s, '\n', most);
+	if (!nl)
+		nl = memchr(s + most, '\n', n - most);
+	return nl ? (size_t)(nl + 1 - s) : n;
+}
+
+/* Bytes of the first `count` lines. */
+static size_t bytes_of(const char *s, size_t n, size_t count)
+{
+	const char *p = s;
+	for (; count; count--) {
+		const char *nl = memchr(p, '\n', (size_t)(s + n - p));
+		p = nl ? nl + 1 : s + n;
+	}
+	return (size_t)(p - s);
+}
+
+/* Lines that the scanner has cut. 0: all, *done = n; 1: those before one that words_lines cannot do. */
+static int cut_lines(struct bpe *t, const char *s, size_t n, size_t ahead, struct bpe_ids *out, struct bpe_ends *ends, size_t *done)
+{
+	size_t *end = ends->v + ends->n, lines;
+	int rc = words_lines(&t->words, s, n, ahead, t->start, out->v + out->n, end, &lines);
+	if (rc < 0)
+		return -1;
+	size_t count = lines ? end[lines - 1] : 0;
+	for (size_t i = 0; i < lines; i++)
+		end[i] += out->n;
+	out->n += count;
+	ends->n += lines;
+	*done = rc ? bytes_of(s, n, lines) : n;
+	return rc;
+}
+
+/* A window of lines without "\r". 0: all are done; 1: the line at *done wants the slow way. */
+static int fast_lines(struct bpe *t, const char *s, size_t n, size_t ahead, struct bpe_ids *out, struct bpe_ends *ends, size_t *done)
+{
+	size_t bad;
+	*done = 0;
+	if (start_room(t, n) || ids_room(out, n + WORDS_SPARE) || ends_room(ends, n <= WINDOW ? n : 2))
+		return -1;
+	if (scan_lines(&t->scan, s, n, t->start, &bad) == 0)
+		return cut_lines(t, s, n, ahead, out, ends, done);
+	const char *nl = memrchr(s, '\n', bad);
+	if (!nl)
+		return 1;
+	n = (size_t)(nl + 1 - s);
+	if (scan_lines(&t->scan, s, n, t->start, &bad))
+		return 1;
+	return cut_lines(t, s, n, ahead, out, ends, done) < 0 ? -1 : 1;
+}
+
+/* The line at s by itself; *len: its bytes with its end. */
+static int slow_line(struct bpe *t, const char *s, size_t n, struct bpe_ids *out, struct bpe_ends *ends, size_t *len,
+                     struct err *e)
+{
+	const char *nl = memchr(s, '\n', n);
+	size_t k = nl ? (size_t)(nl - s) : n;
+	*len = k + (nl != NULL);
+	if (bpe_encode(t, s, k && s[k - 1] == '\r' ? k - 1 : k, out, e))
+		return -1;
+	if (ends_room(ends, 1))
+		return err_mem(e);
+	ends->v[ends->n++] = out->n;
+	return 0;
+}
+
+int bpe_lines(struct bpe *t, const char *s, size_t n, size_t ahead, struct bpe_ids *out, struct bpe_ends *ends,
+              size_t *taken, struct err *e)
+{
+	size_t most = window(s, n, WINDOW), len;
+	*taken = 0;
+	if (t->scans && !memchr(s, '\r', most)) {
+		int rc = fast_lines(t, s, most, ahead, out, ends, taken);
+		if (rc < 0)
+			return err_mem(e);
+		if (rc > 0)
+			most = *taken + 1; /* one line by itself, then the caller comes again */
+	}
+	while (*taken < most) {
+		if (slow_line(t, s + *taken, n - *taken, out, ends, &len, e))
+			return -1;
+		*taken += len;
+	}
+	return 0;
 }
 
 /* Bytes that a text has once it is normalized. */

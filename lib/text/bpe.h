@@ -38,6 +38,18 @@ void bpe_close(struct bpe *t); /* NULL is fine */
 
 /* text must be valid UTF-8 (ERR_DATA with the byte's place if not). */
 int bpe_encode(struct bpe *t, const char *text, size_t n, struct bpe_ids *out, struct err *e);
+/* The texts of the first of the whole lines s[0..n), as bpe_encode has them one by one: a line
+ * ends with "\n" or "\r\n", the last may lack it. Takes *taken bytes, at least a line and some
+ * kilobytes of them; `ahead` >= n bytes may be read. Appends all ids to out, and to ends what
+ * out->n is when each line has ended. A line that bpe_encode refuses is -1: what is in ends by
+ * then is of the lines before it, *taken bytes. */
+struct bpe_ends {
+	size_t *v;
+	size_t n, cap;
+};
+int bpe_lines(struct bpe *t, const char *s, size_t n, size_t ahead, struct bpe_ids *out, struct bpe_ends *ends,
+              size_t *taken, struct err *e);
+void bpe_ends_release(struct bpe_ends *ends);
 /* How many of the ids that bpe_encode made of a text, the last it was given, begin within its first `prompt`
  * bytes, which end between two characters. Measured in the normalized text. */
 int bpe_prefix(struct bpe *t, const char *text, size_t prompt, const struct bpe_ids *ids, size_t *count, struct err *e);
@@ -58,6 +70,7 @@ bool bpe_is_special(const struct bpe *t, int32_t id);
 uint64_t bpe_fingerprint(const struct bpe *t);
 
 int bpe_ids_add(struct bpe_ids *ids, int32_t id); /* 0, or -1 when out of memory */
+int bpe_ids_spare(struct bpe_ids *ids, size_t n); /* room for n more, that may be read */
 void bpe_ids_release(struct bpe_ids *ids);
 
 #endif

@@ -34,10 +34,8 @@ static uint64_t sum_of(const void *p, size_t n)
 	uint64_t h[4] = {n, n + 1, n + 2, n + 3}, w[4];
 	for (; n >= sizeof w; s += sizeof w, n -= sizeof w) {
 		memcpy(w, s, sizeof w);
-		for (int i = 0; i < 4; i++) {
-			h[i] = (h[i] ^ w[i]) * odd;
-			h[i] ^= h[i] >> 29;
-		}
+		for (int i = 0; i < 4; i++)
+			h[i] = (h[i] ^ w[i]) * odd; /* one to one in h and in w: what differs once goes on differing */
 	}
 	memset(w, 0, sizeof w);
 	memcpy(w, s, n);
@@ -62,7 +60,7 @@ static int directory(struct buf *b)
 
 static int file_name(struct buf *b, const char *json, size_t n)
 {
-	return directory(b) || buf_printf(b, "/%016llx.tokenizer", (unsigned long long)sum_of(json, n)) || !buf_str(b) ? -1 : 0;
+	return directory(b) || buf_printf(b, "/%016llx-%08x.tokenizer", (unsigned long long)sum_of(json, n), IMAGE_VERSION) || !buf_str(b) ? -1 : 0;
 }
 
 /* Makes the directory of `path` and those above it that are missing, for the user alone. */

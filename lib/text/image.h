@@ -8,7 +8,7 @@
  *	image_add(&parts, IMAGE_X, tables, size);
  *	image_save(&parts, json, n);
  *
- * The file is $XDG_CACHE_HOME/nxtools/HASH.tokenizer, else below $HOME/.cache. It
+ * The file is $XDG_CACHE_HOME/nxtools/HASH-VERSION.tokenizer, else below $HOME/.cache. It
  * holds the json itself, which is compared: no two can be taken for one another.
  * What is cut off, damaged, another's or of another version of this code is not
  * used, and replaced. NX_CACHE=DIR names another directory, NX_CACHE= (empty) none.

@@ -1,5 +1,6 @@
 #include "text/merge.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,11 +16,16 @@ static size_t slots(const struct merge *m)
 	return (size_t)1 << (64 - m->shift);
 }
 
+static inline size_t home(const struct merge *m, uint64_t pair)
+{
+	return (size_t)(pair * UINT64_C(0x9E3779B97F4A7C15) >> m->shift);
+}
+
 /* The slot that holds the pair, or the empty one where it belongs. */
-static inline uint64_t *slot_of(const struct merge *m, int32_t a, int32_t b)
+static uint64_t *slot_of(const struct merge *m, int32_t a, int32_t b)
 {
 	uint64_t pair = (uint64_t)(uint32_t)a << MERGE_ID_BITS | (uint32_t)b;
-	size_t i = (size_t)(pair * UINT64_C(0x9E3779B97F4A7C15) >> m->shift), mask = slots(m) - 1;
+	size_t i = home(m, pair), mask = slots(m) - 1;
 	while (m->slot[i] >> MERGE_RANK_BITS != pair && m->slot[i] != UINT64_MAX)
 		i = (i + 1) & mask;
 	return &m->slot[i];
@@ -30,8 +36,15 @@ static inline uint32_t rank_of(const struct merge *m, int32_t a, int32_t b)
 {
 	if ((a | b) < 0)
 		return NONE;
-	uint64_t x = *slot_of(m, a, b);
-	return x == UINT64_MAX ? NONE : (uint32_t)x & RANK;
+	uint64_t pair = (uint64_t)(uint32_t)a << MERGE_ID_BITS | (uint32_t)b;
+	size_t i = home(m, pair), mask = slots(m) - 1;
+	for (;; i = (i + 1) & mask) {
+		uint64_t x = m->slot[i];
+		bool same = x >> MERGE_RANK_BITS == pair;
+		/* one branch for both: which of them it is nobody could foresee */
+		if (same | (x == UINT64_MAX))
+			return same ? (uint32_t)x & RANK : NONE;
+	}
 }
 
 int merge_init(struct merge *m, const struct vocab *v, struct err *e)
@@ -111,32 +124,49 @@ void merge_release(struct merge *m)
 
 /* --- short words ------------------------------------------------------------------ */
 
+/* A pair as one number: the rank, then the place of its left symbol. */
+static const uint64_t NO_PAIR = UINT64_MAX;
+enum { PLACE_BITS = 8 };
+_Static_assert(SHORT < 1 << PLACE_BITS, "places must fit");
+
+static inline uint64_t pair_of(const struct merge *m, const int32_t *id, size_t left, size_t right, size_t n)
+{
+	uint32_t rank = right < n ? rank_of(m, id[left], id[right]) : NONE;
+	return rank == NONE ? NO_PAIR : (uint64_t)rank << PLACE_BITS | left;
+}
+
+/* Symbols keep their places and are chained, so that what is looked through does not depend on
+ * what was joined: there is nothing to mispredict but the end. */
 static size_t merge_short(const struct merge *m, const unsigned char *s, size_t n, int32_t *id)
 {
-	uint32_t rank[SHORT]; /* of id[i] with id[i + 1] */
-	for (size_t i = 0; i < n; i++)
+	uint64_t pair[SHORT];
+	uint8_t next[SHORT + 1], prev[SHORT + 1];
+	for (size_t i = 0; i < n; i++) {
+		uint32_t rank = i + 1 < n ? m->bytes[s[i] << 8 | s[i + 1]] : NONE;
 		id[i] = m->v->byte[s[i]];
-	for (size_t i = 0; i + 1 < n; i++)
-		rank[i] = m->bytes[s[i] << 8 | s[i + 1]];
-	for (;;) {
-		size_t at = 0;
-		uint32_t best = NONE;
-		for (size_t i = 0; i + 1 < n; i++)
-			if (rank[i] < best)
-				best = rank[at = i];
-		if (best == NONE)
-			return n;
-		id[at] = m->made[best];
-		n--;
-		for (size_t i = at + 1; i < n; i++) {
-			id[i] = id[i + 1];
-			rank[i - 1] = rank[i];
-		}
-		if (at > 0)
-			rank[at - 1] = rank_of(m, id[at - 1], id[at]);
-		if (at + 1 < n)
-			rank[at] = rank_of(m, id[at], id[at + 1]);
+		pair[i] = rank == NONE ? NO_PAIR : (uint64_t)rank << PLACE_BITS | i;
+		next[i] = (uint8_t)(i + 1);
+		prev[i + 1] = (uint8_t)i;
 	}
+	for (;;) {
+		uint64_t best = NO_PAIR;
+		for (size_t i = 0; i + 1 < n; i++)
+			best = pair[i] < best ? pair[i] : best;
+		if (best == NO_PAIR)
+			break;
+		size_t at = best & ((1 << PLACE_BITS) - 1), right = next[at], behind = next[right];
+		id[at] = m->made[best >> PLACE_BITS];
+		next[at] = (uint8_t)behind;
+		prev[behind] = (uint8_t)at;
+		pair[right] = NO_PAIR;
+		pair[at] = pair_of(m, id, at, behind, n);
+		if (at > 0)
+			pair[prev[at]] = pair_of(m, id, prev[at], at, n);
+	}
+	size_t k = 0;
+	for (size_t i = 0; i < n; i = next[i])
+		id[k++] = id[i];
+	return k;
 }
 
 /* --- long words --------------------------------------------------------------------- */

@@ -61,6 +61,7 @@ static void fill_nibbles(struct scan *sc)
 		class_add(t, (unsigned char)c, SCAN_SPACE);
 	class_add(t, ' ', SCAN_BLANK);
 	class_add(t, '\'', SCAN_QUOTE);
+	class_add(t, '\n', SCAN_LINE);
 	for (int c = 0; c < 256; c++)
 		if (sc->raw->first[c])
 			class_add(t, (unsigned char)c, SCAN_RAW);
@@ -160,6 +161,8 @@ struct text {
 	const unsigned char *s;
 	size_t n;
 	bool nfc, raw; /* what may change in NFC, raw added tokens: to be looked for */
+	bool lines;    /* it is many texts, each a line */
+	size_t bad;    /* where that was found */
 };
 
 /* A character that reaches into the next block, and the one before for the seams. */
@@ -191,7 +194,7 @@ static bool seam(const struct scan *sc, const unsigned char *s, uint32_t l, uint
 }
 
 /* Puts the characters that begin in the block at s + base into its masks. */
-static int add_wide(const struct scan *sc, const struct text *x, size_t base, struct scan_mask *m, struct wide *w)
+static int add_wide(const struct scan *sc, struct text *x, size_t base, struct scan_mask *m, struct wide *w)
 {
 	const unsigned char *s = x->s;
 	size_t n = x->n;
@@ -205,8 +208,10 @@ static int add_wide(const struct scan *sc, const struct text *x, size_t base, st
 		uint32_t cp;
 		size_t len = decode(s + at, n - at, &cp);
 		unsigned entry = unicode_entry(cp), c = entry & 3;
-		if (len == 0 || (entry >> 2 == UNICODE_LOOSE && x->nfc))
+		if (len == 0 || (entry >> 2 == UNICODE_LOOSE && x->nfc)) {
+			x->bad = at;
 			return -1;
+		}
 		uint64_t bytes = (UINT64_C(1) << len) - 1;
 		class[c] |= bytes << i;
 		if (c == UNICODE_SPACE)
@@ -232,18 +237,20 @@ static int add_wide(const struct scan *sc, const struct text *x, size_t base, st
 
 /* --- one block ------------------------------------------------------------------------------ */
 
-static bool raw_token(const struct scan *sc, const struct text *x, size_t base, uint64_t raw)
+static bool raw_token(const struct scan *sc, struct text *x, size_t base, uint64_t raw)
 {
 	for (; raw; raw &= raw - 1) {
 		size_t i = base + (unsigned)__builtin_ctzll(raw);
-		if (added_at(sc->raw, (const char *)x->s + i, x->n - i))
+		if (added_at(sc->raw, (const char *)x->s + i, x->n - i)) {
+			x->bad = i;
 			return true;
+		}
 	}
 	return false;
 }
 
 /* The masks of the block at s + base; zero behind the end. */
-static int load(const struct scan *sc, const struct text *x, size_t base, struct scan_mask *m, struct wide *w)
+static int load(const struct scan *sc, struct text *x, size_t base, struct scan_mask *m, struct wide *w)
 {
 	unsigned char last[64];
 	const unsigned char *p = x->s + base;
@@ -259,6 +266,8 @@ static int load(const struct scan *sc, const struct text *x, size_t base, struct
 	}
 	sc->isa->classify(m, p, &sc->nibbles);
 	m->tail = m->seam = 0;
+	if (!x->lines)
+		m->line = 0;
 	if (x->raw && m->raw && raw_token(sc, x, base, m->raw))
 		return -1;
 	if (m->high && add_wide(sc, x, base, m, w))
@@ -308,14 +317,14 @@ static uint64_t starts_of(const struct scan *sc, const struct scan_mask *m, cons
                           uint64_t next_valid, struct carry *c)
 {
 	uint64_t runs = sc->blanks ? m->blank & (m->blank << 1 | c->blank | m->blank >> 1 | b->blank << 63) : 0;
-	uint64_t space = m->space & ~runs, other = valid & ~(m->letter | m->number | m->space), single = m->blank & ~runs;
+	uint64_t space = m->space & ~runs & ~m->line, other = valid & ~(m->letter | m->number | m->space), single = m->blank & ~runs;
 	uint64_t piece = m->letter | m->number | other, next_piece = next_valid & ~b->space;
 	uint64_t last = space & (piece >> 1 | next_piece << 63);
 	if (m->tail | b->tail)
 		last = first_bytes(last, b->space & next_piece >> 1, m->tail, b->tail);
 	uint64_t start = begins(m->letter, c->letter) | begins(m->number, c->number) | begins(other, c->other);
 	start &= ~(single << 1 | c->single);
-	start |= begins(space, c->space) | begins(runs, c->blank & ~c->single) | last | m->seam;
+	start |= begins(space, c->space) | begins(runs, c->blank & ~c->single) | last | m->seam | m->line;
 	c->letter = m->letter >> 63;
 	c->number = m->number >> 63;
 	c->other = other >> 63;
@@ -330,23 +339,39 @@ static uint64_t valid_of(size_t n, size_t base)
 	return base >= n ? 0 : n - base >= 64 ? UINT64_MAX : (UINT64_C(1) << (n - base)) - 1;
 }
 
-int scan_starts(const struct scan *sc, const char *text, size_t n, bool clean, uint64_t *start)
+static int scan(const struct scan *sc, struct text *t, uint64_t *start)
 {
-	struct text t = {.s = (const unsigned char *)text, .n = n, .nfc = sc->nfc && !clean, .raw = sc->raw->n && !clean};
 	struct scan_mask block[2];
 	struct carry c = {0};
 	struct wide w = {.end = SIZE_MAX};
-	if (load(sc, &t, 0, &block[0], &w))
+	if (load(sc, t, 0, &block[0], &w))
 		return -1;
-	for (size_t k = 0; k * 64 < n; k++) {
+	for (size_t k = 0; k * 64 < t->n; k++) {
 		struct scan_mask *m = &block[k % 2], *next = &block[(k + 1) % 2];
 		size_t base = k * 64;
-		if (load(sc, &t, base + 64, next, &w))
+		if (load(sc, t, base + 64, next, &w))
 			return -1;
-		uint64_t x = starts_of(sc, m, next, valid_of(n, base), valid_of(n, base + 64), &c);
+		uint64_t x = starts_of(sc, m, next, valid_of(t->n, base), valid_of(t->n, base + 64), &c);
 		if ((m->quote & x) | c.set | c.clear)
-			x = contractions(t.s, n, base, x, m->quote, &c);
-		start[k] = x & valid_of(n, base);
+			x = contractions(t->s, t->n, base, x, m->quote, &c);
+		start[k] = x & valid_of(t->n, base);
 	}
+	if (t->n % 64 == 0)
+		start[t->n / 64] = 0;
+	start[t->n / 64] |= UINT64_C(1) << t->n % 64;
 	return 0;
+}
+
+int scan_starts(const struct scan *sc, const char *s, size_t n, bool clean, uint64_t *start)
+{
+	struct text t = {.s = (const unsigned char *)s, .n = n, .nfc = sc->nfc && !clean, .raw = sc->raw->n > 0 && !clean};
+	return scan(sc, &t, start);
+}
+
+int scan_lines(const struct scan *sc, const char *s, size_t n, uint64_t *start, size_t *bad)
+{
+	struct text t = {.s = (const unsigned char *)s, .n = n, .nfc = sc->nfc, .raw = sc->raw->n > 0, .lines = true};
+	int rc = scan(sc, &t, start);
+	*bad = t.bad;
+	return rc;
 }

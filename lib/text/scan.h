@@ -34,6 +34,7 @@ struct scan_mask {
 	uint64_t blank, quote;          /* U+0020 and ' */
 	uint64_t high;                  /* bytes from 0x80 on */
 	uint64_t raw;                   /* may begin a raw added token */
+	uint64_t line;                  /* \n */
 	uint64_t tail;                  /* behind the first byte of a \s of several bytes */
 	uint64_t seam;                  /* first bytes of characters with a seam before them */
 };
@@ -49,7 +50,7 @@ struct scan_isa {
 	void (*classify)(struct scan_mask *m, const unsigned char *s, const struct scan_nibbles *t);
 };
 
-enum { SCAN_UPPER_ROW = 1, SCAN_LETTER = 2, SCAN_DIGIT = 4, SCAN_SPACE = 8, SCAN_BLANK = 16, SCAN_QUOTE = 32, SCAN_RAW = 64 };
+enum { SCAN_UPPER_ROW = 1, SCAN_LETTER = 2, SCAN_DIGIT = 4, SCAN_SPACE = 8, SCAN_BLANK = 16, SCAN_QUOTE = 32, SCAN_RAW = 64, SCAN_LINE = 128 };
 
 enum { SCAN_SEAM_BITS = 15 };
 
@@ -69,9 +70,12 @@ void scan_init(struct scan *sc, const struct vocab *v, const struct added *raw);
 /* What costs a look at every token, to the parts of an image and from there. */
 void scan_pack(const struct scan *sc, struct image_parts *parts);
 void scan_unpack(struct scan *sc, const struct vocab *v, const struct added *raw, const struct image *im);
-/* start: room for n / 64 + 1 words. clean: s is normalized and free of raw tokens, whatever it
+/* n > 0. start: n / 64 + 1 words, all written; bit n is set too, for the end. clean: s is normalized and free of raw tokens, whatever it
  * looks like. 0, or -1: the slow way. */
 int scan_starts(const struct scan *sc, const char *s, size_t n, bool clean, uint64_t *start);
+/* The same of lines, each a text of its own: a "\n" is a piece, which belongs to none of them.
+ * -1: the line that holds byte *bad wants the slow way. */
+int scan_lines(const struct scan *sc, const char *s, size_t n, uint64_t *start, size_t *bad);
 
 /* Every table this CPU can run, slowest first; NULL for i beyond them. For tests. */
 const struct scan_isa *scan_at(int i);

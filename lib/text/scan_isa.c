@@ -38,6 +38,7 @@ static uint64_t tops(__m256i a, __m256i b)
 static void classify(struct scan_mask *m, const unsigned char *s, const struct scan_nibbles *t)
 {
 	struct half a = half_of(s, t), b = half_of(s + 32, t);
+	m->line = MEMBERS(0);
 	m->raw = MEMBERS(1);
 	m->quote = MEMBERS(2);
 	m->blank = MEMBERS(3);
@@ -63,7 +64,7 @@ static void classify(struct scan_mask *m, const unsigned char *s, const struct s
 			class |= (uint64_t)(t->lo[c & 15] & t->hi[c >> 4]) << 8 * k;
 			top |= (uint64_t)(c >> 7) << 8 * k;
 		}
-		for (int b = 0; b < 7; b++)
+		for (int b = 0; b < 8; b++)
 			member[b] |= pack(class >> b & UINT64_C(0x0101010101010101)) << i;
 		high |= pack(top) << i;
 	}
@@ -73,6 +74,7 @@ static void classify(struct scan_mask *m, const unsigned char *s, const struct s
 	m->space = member[3] | member[4];
 	m->quote = member[5];
 	m->raw = member[6];
+	m->line = member[7];
 	m->high = high;
 }
 #endif

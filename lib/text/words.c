@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { SHORT_BITS = 17 /* pairs: 8 MiB */, LONG_BITS = 14 /* 1 MiB */, LENGTH_AT = 56, COUNT_AT = 60 };
+enum { AHEAD = 16 }; /* bytes that key_ahead reads */
 static const uint64_t COUNT = (uint64_t)15 << COUNT_AT;
 
 /* --- keys ---------------------------------------------------------------------------- */
@@ -18,12 +20,6 @@ static inline uint64_t load_le64(const char *p)
 	return w;
 }
 
-/* The low n bytes, n <= 8. */
-static inline uint64_t low_bytes(uint64_t w, size_t n)
-{
-	return n < 8 ? w & ((UINT64_C(1) << 8 * n) - 1) : w;
-}
-
 static inline uint64_t mix(uint64_t a, uint64_t b)
 {
 	unsigned __int128 p = (unsigned __int128)(a ^ UINT64_C(0x9E3779B97F4A7C15)) * (b ^ UINT64_C(0xD6E8FEB86659FD93));
@@ -34,16 +30,26 @@ struct key {
 	uint64_t lo, hi; /* hi: the length in its top byte */
 };
 
-/* Of s[0..n), n <= WORDS_SHORT, of which `ahead` >= n bytes may be read. */
+/* The bytes of a word of n bytes: FIRST(n) of the first eight, FIRST(n - 8) of the rest. */
+#define FIRST(n) ((n) <= 0 ? 0 : (n) >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * ((n) & 7)) - 1)
+#define MASKS(n) {FIRST(n), FIRST((n) - 8)}
+static const uint64_t masks[WORDS_SHORT + 2][2] = {
+	MASKS(0), MASKS(1), MASKS(2), MASKS(3), MASKS(4), MASKS(5), MASKS(6), MASKS(7),
+	MASKS(8), MASKS(9), MASKS(10), MASKS(11), MASKS(12), MASKS(13), MASKS(14), MASKS(15), MASKS(16)};
+
+/* Of s[0..n), n <= WORDS_SHORT, of which `ahead` >= n bytes may be read. No branch depends on n. */
+static inline struct key key_ahead(const char *s, size_t n)
+{
+	return (struct key){load_le64(s) & masks[n][0], (load_le64(s + 8) & masks[n][1]) | (uint64_t)n << LENGTH_AT};
+}
+
 static inline struct key key_of(const char *s, size_t n, size_t ahead)
 {
-	char copy[16] = {0};
-	if (ahead < sizeof copy) {
-		memcpy(copy, s, n);
-		s = copy;
-	}
-	return (struct key){low_bytes(load_le64(s), n),
-	                    (n > 8 ? low_bytes(load_le64(s + 8), n - 8) : 0) | (uint64_t)n << LENGTH_AT};
+	char copy[AHEAD] = {0};
+	if (ahead >= AHEAD)
+		return key_ahead(s, n);
+	memcpy(copy, s, n);
+	return key_ahead(copy, n);
 }
 
 /* --- tokens that are words ------------------------------------------------------------- */
@@ -91,9 +97,26 @@ static int make_whole(struct words *w)
 
 /* --- opening ------------------------------------------------------------------------------ */
 
+enum { HUGE_PAGE = 2 << 20 };
+static const size_t FEW = sizeof(struct words_short) << (SHORT_BITS + 1); /* bytes */
+
+/* Zeros at a multiple of HUGE_PAGE: places of the large table are far apart, and with small
+ * pages nearly each would miss the TLB. */
+static void *map_few(struct words *w)
+{
+	void *p = mmap(NULL, FEW + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	w->map = p;
+	char *at = (char *)p + (-(uintptr_t)p & (HUGE_PAGE - 1));
+	madvise(at, FEW, MADV_HUGEPAGE); /* where the system has none, small ones do */
+	return at;
+}
+
 static int make_tables(struct words *w, struct err *e)
 {
-	w->few = calloc((size_t)2 << SHORT_BITS, sizeof *w->few);
+	w->map = NULL;
+	w->few = map_few(w);
 	w->many = calloc((size_t)1 << LONG_BITS, sizeof *w->many);
 	w->blanks = calloc(w->nblanks + 1, sizeof *w->blanks);
 	if (!w->few || !w->many || !w->blanks) {
@@ -142,7 +165,8 @@ void words_release(struct words *w)
 {
 	if (!w->borrowed)
 		free(w->whole);
-	free(w->few);
+	if (w->map)
+		munmap(w->map, FEW + HUGE_PAGE);
 	free(w->many);
 	free(w->blanks);
 	*w = (struct words){0};
@@ -184,7 +208,7 @@ static int work_out_short(struct words *w, uint64_t hash, const char *s, size_t 
 }
 
 /* A piece that is not first of its pair: first it becomes if it is second, else second. */
-static int other_short(struct words *w, struct words_short *p, struct key k, uint64_t hash, const char *s, size_t n,
+__attribute__((noinline)) static int other_short(struct words *w, struct words_short *p, struct key k, uint64_t hash, const char *s, size_t n,
                        int32_t *ids, size_t *count)
 {
 	struct words_short x = p[1];
@@ -204,7 +228,7 @@ static int other_short(struct words *w, struct words_short *p, struct key k, uin
 	return 0;
 }
 
-static int long_piece(struct words *w, const char *s, size_t n, int32_t *ids, size_t *count)
+__attribute__((noinline)) static int long_piece(struct words *w, const char *s, size_t n, int32_t *ids, size_t *count)
 {
 	uint64_t k[4];
 	char copy[32] = {0};
@@ -229,11 +253,12 @@ static int long_piece(struct words *w, const char *s, size_t n, int32_t *ids, si
 	return rc;
 }
 
-static inline int piece(struct words *w, const char *s, size_t n, size_t ahead, int32_t *ids, size_t *count)
+/* The way of nearly every piece: inlined where it is called for many, the rest is not. */
+__attribute__((always_inline)) static inline int piece(struct words *w, const char *s, size_t n, size_t ahead, bool all_ahead, int32_t *ids, size_t *count)
 {
 	if (n > WORDS_SHORT)
 		return long_piece(w, s, n, ids, count);
-	struct key k = key_of(s, n, ahead);
+	struct key k = all_ahead ? key_ahead(s, n) : key_of(s, n, ahead);
 	uint64_t hash = mix(k.lo, k.hi);
 	struct words_short *p = &w->few[hash >> (64 - SHORT_BITS) << 1];
 	if (p->key[0] != k.lo || (p->key[1] & ~COUNT) != k.hi)
@@ -245,28 +270,46 @@ static inline int piece(struct words *w, const char *s, size_t n, size_t ahead, 
 
 int words_one(struct words *w, const char *s, size_t n, size_t ahead, int32_t *ids, size_t *count)
 {
-	return piece(w, s, n, ahead, ids, count);
+	return piece(w, s, n, ahead, false, ids, count);
+}
+
+/* One text, or lines. *ends moves behind each that a line has written. start[n / 64] has a bit for the end. */
+__attribute__((always_inline)) static inline int all(struct words *w, const char *s, size_t n, size_t ahead,
+                                                     const uint64_t *start, int32_t *ids, size_t *count, bool all_ahead,
+                                                     bool lines, size_t **ends)
+{
+	int32_t *to = ids;
+	size_t from = 0, k;
+	for (size_t i = 0; i <= n / 64; i++)
+		for (uint64_t bits = i > 0 ? start[i] : start[i] & ~UINT64_C(1); bits; bits &= bits - 1) {
+			size_t next = i * 64 + (size_t)__builtin_ctzll(bits);
+			if (lines && s[from] == '\n') {
+				*(*ends)++ = (size_t)(to - ids);
+			} else {
+				int rc = piece(w, s + from, next - from, ahead - from, all_ahead, to, &k);
+				if (rc)
+					return rc;
+				to += k;
+			}
+			from = next;
+		}
+	*count = (size_t)(to - ids);
+	return 0;
 }
 
 int words_of(struct words *w, const char *s, size_t n, size_t ahead, const uint64_t *start, int32_t *ids, size_t *count)
 {
-	int32_t *to = ids;
-	size_t from = 0, k;
-	int rc;
-	for (size_t i = 0; i * 64 < n; i++) {
-		uint64_t bits = start[i];
-		if (i == 0)
-			bits &= ~UINT64_C(1);
-		for (; bits; bits &= bits - 1) {
-			size_t next = i * 64 + (size_t)__builtin_ctzll(bits);
-			if ((rc = piece(w, s + from, next - from, ahead - from, to, &k)) != 0)
-				return rc;
-			to += k;
-			from = next;
-		}
-	}
-	if ((rc = piece(w, s + from, n - from, ahead - from, to, &k)) != 0)
-		return rc;
-	*count = (size_t)(to - ids) + k;
-	return 0;
+	return all(w, s, n, ahead, start, ids, count, false, false, NULL);
+}
+
+int words_lines(struct words *w, const char *s, size_t n, size_t ahead, const uint64_t *start, int32_t *ids,
+                size_t *ends, size_t *nends)
+{
+	size_t *end = ends, count = 0;
+	int rc = ahead >= n + AHEAD ? all(w, s, n, ahead, start, ids, &count, true, true, &end)
+	                            : all(w, s, n, ahead, start, ids, &count, false, true, &end);
+	if (rc == 0 && s[n - 1] != '\n')
+		*end++ = count;
+	*nends = (size_t)(end - ends);
+	return rc;
 }

@@ -50,6 +50,7 @@ struct words {
 	int32_t *whole;
 	size_t mask;
 	bool borrowed;
+	void *map;               /* that `few` lies in */
 	struct words_short *few; /* pairs: what falls on a place is put second, and first when it comes again */
 	struct words_long *many;
 };
@@ -69,6 +70,10 @@ int words_one(struct words *w, const char *s, size_t n, size_t ahead, int32_t *i
 /* All pieces of s[0..n), n > 0, of which `ahead` >= n bytes may be read; start as scan_starts gives it.
  * 1: a run of blanks leaves one that belongs to the piece behind it, which start does not say. */
 int words_of(struct words *w, const char *s, size_t n, size_t ahead, const uint64_t *start, int32_t *ids, size_t *count);
+/* The same of lines, which scan_lines has cut: ends[i] is the number of ids when line i has ended.
+ * *nends: so many lines are done, on 1 those before the line that has such a run. */
+int words_lines(struct words *w, const char *s, size_t n, size_t ahead, const uint64_t *start, int32_t *ids,
+                size_t *ends, size_t *nends);
 void words_release(struct words *w);
 
 #endif

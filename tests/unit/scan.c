@@ -102,6 +102,53 @@ static void against_plain(const struct scan_isa *isa, const char *what)
 	words_release(&w);
 }
 
+/* Lines at once are their texts one by one: ends, ids, and what is left to the slow way. */
+static void lines(const char *tokenizer, const char *what)
+{
+	static char s[MAX];
+	uint64_t draw = HASH_SEED + 1;
+	struct bpe *t;
+	struct bpe_ids all = {0}, one = {0};
+	struct bpe_ends ends = {0};
+	struct err e;
+	int bad = 0, count = 0;
+	if (bpe_load(&t, tokenizer, &e))
+		return;
+	for (int i = 0; i < TEXTS; i++) {
+		size_t n = draw_text(&draw, s), at = 0, from = 0, taken;
+		if (below(&draw, 8) == 0)
+			n += (size_t)sprintf(s + n, "%s\n\r\n", below(&draw, 2) ? "<|endoftext|> e\xCC\x81" : "a\xFFz");
+		char *own = malloc(n + 16);
+		memcpy(own, s, n);
+		while (at < n) {
+			all.n = ends.n = 0;
+			int rc = bpe_lines(t, own + at, n - at, n - at + (i % 2 ? 16 : 0), &all, &ends, &taken, &e);
+			size_t end = at + taken, k = 0;
+			for (from = 0; k < ends.n; from = ends.v[k++], count++) {
+				char *nl = memchr(own + at, '\n', n - at);
+				size_t len = nl ? (size_t)(nl - own) - at : n - at, cut = len && own[at + len - 1] == '\r' ? len - 1 : len;
+				one.n = 0;
+				bad += bpe_encode(t, own + at, cut, &one, &e) || one.n != ends.v[k] - from ||
+				       (one.n && memcmp(one.v, all.v + from, one.n * sizeof *one.v) != 0);
+				at += len + (nl != NULL);
+			}
+			bad += at != end || (rc == 0 && k == 0);
+			if (rc) { /* a line that is not UTF-8 */
+				char *nl = memchr(own + at, '\n', n - at);
+				size_t len = nl ? (size_t)(nl - own) - at : n - at;
+				bad += bpe_encode(t, own + at, len, &one, &e) == 0;
+				at += len + (nl != NULL);
+			}
+		}
+		free(own);
+	}
+	TEST(bad == 0 && count > TEXTS, "%s: %d lines at once, %d not as one by one", what, count, bad);
+	bpe_ids_release(&all);
+	bpe_ids_release(&one);
+	bpe_ends_release(&ends);
+	bpe_close(t);
+}
+
 static void slow_ones(void)
 {
 	static const struct { const char *s; int rc; const char *why; } t[] = {
@@ -173,5 +220,8 @@ int main(void)
 		return 1;
 	slow_ones();
 	close_vocab();
+	lines("tests/golden/variants/gpt2.json", "one like GPT-2's");
+	lines("tests/golden/bpe-small.json", "a small one");
+	lines(path, "pythia's");
 	return test_done();
 }
