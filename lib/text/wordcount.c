@@ -1,6 +1,6 @@
 #include "text/wordcount.h"
+#include "base/le.h"
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,8 +76,8 @@ int wordcount_add(struct wordcount *w, const char *p, size_t n, uint64_t times)
 	if (n > WORDCOUNT_SHORT)
 		return add_long(w, p, n, times);
 	memcpy(key, p, sizeof key);
-	key[0] = n < 8 ? low(le64toh(key[0]), n) : le64toh(key[0]);
-	key[1] = (n < 8 ? 0 : low(le64toh(key[1]), n - 8)) | (uint64_t)n << 56;
+	key[0] = n < 8 ? low(le_64(key[0]), n) : le_64(key[0]);
+	key[1] = (n < 8 ? 0 : low(le_64(key[1]), n - 8)) | (uint64_t)n << 56;
 	return add_short(w, key, times);
 }
 
@@ -98,7 +98,7 @@ bool wordcount_next(const struct wordcount *w, struct wordcount_at *at)
 		const struct wordcount_short *s = &w->slot[at->next];
 		if (!s->key[1])
 			continue;
-		uint64_t key[2] = {htole64(s->key[0]), htole64(s->key[1])};
+		uint64_t key[2] = {le_64(s->key[0]), le_64(s->key[1])};
 		memcpy(at->text, key, sizeof key);
 		at->p = at->text;
 		at->n = s->key[1] >> 56;

@@ -1,4 +1,5 @@
 #include "text/words.h"
+#include "base/le.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,16 +10,6 @@ enum { AHEAD = 16 }; /* bytes that key_ahead reads */
 static const uint64_t COUNT = (uint64_t)15 << COUNT_AT;
 
 /* --- keys ---------------------------------------------------------------------------- */
-
-static inline uint64_t load_le64(const char *p)
-{
-	uint64_t w;
-	memcpy(&w, p, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	w = __builtin_bswap64(w);
-#endif
-	return w;
-}
 
 static inline uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -40,7 +31,7 @@ static const uint64_t masks[WORDS_SHORT + 2][2] = {
 /* Of s[0..n), n <= WORDS_SHORT, of which `ahead` >= n bytes may be read. No branch depends on n. */
 static inline struct key key_ahead(const char *s, size_t n)
 {
-	return (struct key){load_le64(s) & masks[n][0], (load_le64(s + 8) & masks[n][1]) | (uint64_t)n << LENGTH_AT};
+	return (struct key){le_load64(s) & masks[n][0], (le_load64(s + 8) & masks[n][1]) | (uint64_t)n << LENGTH_AT};
 }
 
 static inline struct key key_of(const char *s, size_t n, size_t ahead)
@@ -237,7 +228,7 @@ __attribute__((noinline)) static int long_piece(struct words *w, const char *s, 
 	memcpy(copy, s, n);
 	copy[31] = (char)n;
 	for (int i = 0; i < 4; i++)
-		k[i] = load_le64(copy + 8 * i);
+		k[i] = le_load64(copy + 8 * i);
 	struct words_long *p = &w->many[mix(mix(k[0], k[1]) ^ k[2], k[3]) >> (64 - LONG_BITS)];
 	if (p->key[0] == k[0] && p->key[1] == k[1] && p->key[2] == k[2] && p->key[3] == k[3]) {
 		memcpy(ids, p->id, sizeof p->id);
