@@ -184,7 +184,7 @@ refused() {
 	says 'nx-eval: the longest record has 300 tokens, the model is made for 256' err
 	[ "$(value tokens out)" = 299 ]
 	# more than one pass takes, and a short one behind it
-	{ cat in in in && head -n 1 few.jsonl; } >more
+	{ cat in in in && head -n 1 few.jsonl; } >"more"
 	evaluate -b 100 --each more >out
 	[ "$(value loss out | head -n 3 | sort -u | wc -l)" = 1 ]
 	evaluate --each <(head -n 1 few.jsonl) >one
