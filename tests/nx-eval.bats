@@ -148,6 +148,13 @@ refused() {
 	awk -v l="$(value token_loss out)" 'BEGIN { exit !(l > 710) }'
 }
 
+@test "of equally likely tokens the first is the model's choice, as argmax has it" {
+	"$BIN/nx-init" -q --config model/config.json --init-range 0 -o level
+	for id in 0 6 511; do echo "{\"input_ids\": [5, $id]}"; done >in
+	"$BIN/nx-eval" -q -m level --each in >out
+	[ "$(value accuracy out | tr '\n' ' ')" = '1 0 0 ' ]
+}
+
 @test "a loss that is no number is an error, with its record" {
 	# the weights of the first rows, the embedding's, become 3.4e38: squares of them are no number
 	head -c 65536 /dev/zero | tr '\0' '\177' >big
