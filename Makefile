@@ -5,6 +5,7 @@
 #   make check     every test; the last line is "N passed, N failed"
 #   make bench     against the peers       make fuzz SECONDS=600   long fuzzing
 #   make install   PREFIX, DESTDIR, PROGRAM_PREFIX (split is always installed as nx-split)
+#   make dist      the sources as build/nxtools-VERSION.tar.gz
 #   DEV=1 warnings are errors; FLAVOUR=san AddressSanitizer and UBSan; CC=clang
 
 MAKEFLAGS += -rR
@@ -56,7 +57,7 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(foreach i,$(ISAS),$(MULTI:%.c=$(O)/%.$(i).
 LIB      := $(O)/libnxtools.a
 UNITS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
-.PHONY: all units deps check-deps demo check bench fuzz install uninstall clean print-bin
+.PHONY: all units deps check-deps demo check bench fuzz completions install uninstall dist clean print-bin
 all: $(PROGS:%=$(BIN)/%)
 units: $(UNITS:%=$(UNIT)/%)
 
@@ -107,13 +108,32 @@ fuzz: check-deps
 
 # --- install -------------------------------------------------------------------
 installed = $(PROGRAM_PREFIX)$(if $(PROGRAM_PREFIX),$(1),$(if $(filter split,$(1)),nx-split,$(1)))
-install: all
+SHARE    = $(DESTDIR)$(PREFIX)/share
+BASH_DIR = $(SHARE)/bash-completion/completions
+ZSH_DIR  = $(SHARE)/zsh/site-functions
+FISH_DIR = $(SHARE)/fish/vendor_completions.d
+# Made by what --help prints, so by the programs themselves.
+completions: all
+	rm -rf build/completions && man/completions build/completions $(foreach p,$(PROGS),$(call installed,$(p))=$(BIN)/$(p))
+install: all completions
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7
 	$(foreach p,$(PROGS),install -m 755 $(BIN)/$(p) $(DESTDIR)$(PREFIX)/bin/$(call installed,$(p)) && install -m 644 man/$(p).1 $(DESTDIR)$(PREFIX)/share/man/man1/$(call installed,$(p)).1 &&) true
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7/
+	install -d $(BASH_DIR) $(ZSH_DIR) $(FISH_DIR)
+	install -m 644 build/completions/bash/* $(BASH_DIR)/
+	install -m 644 build/completions/zsh/* $(ZSH_DIR)/
+	install -m 644 build/completions/fish/* $(FISH_DIR)/
 uninstall:
 	rm -f $(foreach p,$(PROGS),$(DESTDIR)$(PREFIX)/bin/$(call installed,$(p)) $(DESTDIR)$(PREFIX)/share/man/man1/$(call installed,$(p)).1)
 	rm -f $(patsubst man/%,$(DESTDIR)$(PREFIX)/share/man/man5/%,$(wildcard man/*.5)) $(patsubst man/%,$(DESTDIR)$(PREFIX)/share/man/man7/%,$(wildcard man/*.7))
+	rm -f $(foreach n,$(foreach p,$(PROGS),$(call installed,$(p))),$(BASH_DIR)/$(n) $(ZSH_DIR)/_$(n) $(FISH_DIR)/$(n).fish)
+# What is committed; in a copy without git, what is no build's.
+DIST := nxtools-$(VERSION)
+dist:
+	@if [ -e .git ]; then git archive --prefix=$(DIST)/ HEAD; \
+	else tar -c --owner=0 --group=0 --sort=name --transform 's,^\.,$(DIST),' --exclude=./build --exclude=./demo --exclude=./walk $(PROGS:%=--exclude=./bin/%) .; \
+	fi >build/$(DIST).tar && gzip -nf build/$(DIST).tar
+	@echo build/$(DIST).tar.gz
 clean:
 	rm -rf build demo $(PROGS:%=bin/%)
