@@ -97,12 +97,13 @@ static char *stem_of(const char *path)
 /* Names from the files, by their paths where two would be called alike; then what --label says. */
 static void name_logs(struct plot_want *w, char **paths, int n)
 {
+	static char *stems[CURVES_LOGS]; /* kept to the end, also where another name takes their place */
 	bool twice[CURVES_LOGS] = {false};
 	for (int i = 0; i < n; i++)
-		w->names[i] = stem_of(paths[i]);
+		w->names[i] = stems[i] = stem_of(paths[i]);
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < n; k++)
-			twice[i] |= i != k && !strcmp(w->names[i], w->names[k]);
+			twice[i] |= i != k && !strcmp(stems[i], stems[k]);
 	for (int i = 0; i < n; i++)
 		if (twice[i])
 			w->names[i] = paths[i];
