@@ -266,3 +266,17 @@ lines_of() {
 	script -qec "'$BIN/nx-plot' run.jsonl -o file" /dev/null </dev/null >out
 	is_svg file
 }
+
+@test "numbers at the ends of what there is" {
+	for pair in '1e308 -1e308' '5e-324 1e308' '1e300 -1e300' '1e15 1000000000000001' '0.1 0.10000000000000002' '1e-320 2e-320'; do
+		for x in 2 1e308 1e-300; do
+			printf '{"loss": %s, "step": %s}\n' "${pair% *}" 1 "${pair#* }" "$x" 1 3 >far.jsonl
+			for o in '' -l; do
+				timeout 5 "$BIN/nx-plot" $o far.jsonl >out.svg
+				is_svg out.svg
+				lacks 'nan\|inf' out.svg
+				timeout 5 "$BIN/nx-plot" $o -f text -W 30 -H 10 far.jsonl >out
+			done
+		done
+	done
+}

@@ -4,9 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Far enough from what doubles can hold that sums, differences and quotients of ranges stay within it. */
+#define MOST 1e300
+#define LEAST 1e-300
+
 bool axis_takes(const struct axis *a, double v)
 {
-	return isfinite(v) && (!a->log || v > 0);
+	return fabs(v) <= MOST && (!a->log || v >= LEAST);
 }
 
 void axis_see(struct axis *a, double v)
@@ -34,10 +38,15 @@ static void widen(struct axis *a)
 {
 	if (!a->any)
 		a->lo = a->log ? 1 : 0, a->hi = a->log ? 10 : 1;
-	if (a->hi - a->lo > 1e-12 * fmax(fabs(a->lo), fabs(a->hi)))
+	if (a->hi - a->lo > fmax(LEAST, 1e-12 * fmax(fabs(a->lo), fabs(a->hi))))
 		return;
-	double v = a->lo, by = v == 0 || (fabs(v) >= 1 && v == rint(v)) ? 1 : fabs(v) / 10;
-	a->lo = a->log ? v / 2 : v == 0 ? 0 : v - by;
+	double v = a->lo, size = fabs(v), by = size >= 1 && v == rint(v) ? fmax(1, size * 1e-9) : size / 10;
+	if (!a->log && size <= LEAST) {
+		a->lo = 0;
+		a->hi = 1;
+		return;
+	}
+	a->lo = a->log ? v / 2 : v - by;
 	a->hi = a->log ? v * 2 : v + by;
 }
 
@@ -107,7 +116,7 @@ const char *axis_label(const struct axis *a, double tick, char text[AXIS_LABEL])
 		return text;
 	}
 	/* as many digits as tell it from the next tick: "1.5e-5", without the zeros of printf's "1.5e-05" */
-	double power = floor(log10(fabs(tick)) + 1e-9);
+	double power = floor(log10(fabs(tick)) + 1e-12);
 	int digits = even ? (int)(power - floor(log10(a->step) + 1e-9)) : 3;
 	char mantissa[AXIS_LABEL];
 	snprintf(mantissa, sizeof mantissa, "%.*f", digits > 0 ? digits : 0, tick / pow(10, power));

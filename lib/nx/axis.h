@@ -26,7 +26,7 @@ struct axis {
 	double step;              /* between two ticks, 0 where they are not evenly spaced */
 };
 
-/* Whether v has a place on it: finite, and above 0 on a logarithmic axis. */
+/* Whether v has a place on it: not beyond 1e300, and from 1e-300 up on a logarithmic axis. */
 bool axis_takes(const struct axis *a, double v);
 void axis_see(struct axis *a, double v); /* values without a place are passed over */
 /* Afterwards lo < hi, whatever was seen. `want` ticks are aimed at, at least 2; `round` ends the range at

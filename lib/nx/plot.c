@@ -29,7 +29,7 @@ static const char *name_of(struct plot *p, const struct curves *c, const struct 
 static void see(struct plot *p, struct plot_panel *panel, const double *xs, double *ys, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (!axis_takes(&panel->y, ys[i])) {
+		if (!axis_takes(&panel->y, ys[i]) || !axis_takes(&p->x, xs[i])) {
 			ys[i] = NAN;
 			continue;
 		}

@@ -35,6 +35,8 @@ static void test_ticks(void)
 	check("below zero", plain, -1, 1, 4, true, "-1.0 -0.5 0 0.5 1.0");
 	check("steps have no halves", whole, 1, 3, 6, false, "1 2 3");
 	check("one value", plain, 2.5, 2.5, 4, true, "2.2 2.4 2.6 2.8");
+	check("the largest", plain, 1e300, 1e300, 2, false, "9.99999999e299 1e300 1.000000001e300");
+	check("next to nothing", plain, -5e-324, 5e-324, 2, true, "0 0.5 1.0");
 	check("zero only", plain, 0, 0, 2, true, "0 0.5 1.0");
 	check("decades", log, 1e-3, 1e3, 7, true, "0.001 0.01 0.1 1 10 100 1000");
 	check("1, 2, 5", log, 1, 100, 7, false, "1 2 5 10 20 50 100");
@@ -53,6 +55,7 @@ static void test_place(void)
 	axis_settle(&a, 5, true);
 	TEST(a.lo == 1 && a.hi == 10000, "what has no place on a logarithmic axis is not seen: %g to %g", a.lo, a.hi);
 	TEST_NEAR(axis_place(&a, 100), 0.5, 1e-12, "the middle of four decades");
+	TEST(!axis_takes(&none, 1e308) && !axis_takes(&a, 5e-324), "what would overflow has none");
 	TEST(!axis_takes(&a, 0) && axis_takes(&none, 0) && !axis_takes(&none, NAN), "zero has a place on plain axes only");
 	axis_settle(&none, 5, true);
 	TEST(none.lo < none.hi, "an axis that saw nothing has a range");
