@@ -229,19 +229,72 @@ static int room(struct merge *m, size_t n)
 	return 0;
 }
 
-static size_t fill(struct merge *m, const unsigned char *s, size_t n)
+static void fill(struct merge *m, const unsigned char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		m->sym[i].id = m->v->byte[s[i]];
+		m->sym[i].rank = i + 1 < n ? m->bytes[s[i] << 8 | s[i + 1]] : NONE;
+	}
+}
+
+/* The smallest rank, and how many of the n symbols have it. */
+static uint32_t smallest(const struct merge_symbol *sym, size_t n, size_t *count)
+{
+	uint32_t best = NONE;
+	*count = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (sym[i].rank < best) {
+			best = sym[i].rank;
+			*count = 0;
+		}
+		*count += sym[i].rank == best;
+	}
+	return best;
+}
+
+/* Joins the pairs of rank `best` from left to right, but for those behind a pair of smaller rank
+ * that came of it, which is due first. The symbols move up; how many are left. */
+static size_t join_all(struct merge *m, size_t n, uint32_t best)
+{
+	struct merge_symbol *sym = m->sym;
+	size_t to = 0;
+	bool fresh = false, stop = false; /* the symbol before is a new one; no more */
+	for (size_t i = 0; i < n; to++) {
+		bool join = !stop && sym[i].rank == best;
+		sym[to].id = join ? m->made[best] : sym[i].id;
+		sym[to].rank = sym[join ? i + 1 : i].rank;
+		i += 1 + join;
+		if (to > 0 && (join || fresh)) {
+			sym[to - 1].rank = rank_of(m, sym[to - 1].id, sym[to].id);
+			stop |= sym[to - 1].rank < best;
+		}
+		fresh = join;
+	}
+	return to;
+}
+
+/* While one pair is a good part of a word (a run of one letter is little else), it is joined
+ * everywhere at once. How many symbols are left. */
+static size_t join_common(struct merge *m, size_t n)
+{
+	enum { SHARE = 32 };
+	size_t count;
+	for (;;) {
+		uint32_t best = smallest(m->sym, n, &count);
+		if (best == NONE || count < n / SHARE)
+			return n;
+		n = join_all(m, n, best);
+	}
+}
+
+static size_t link_all(struct merge *m, size_t n)
 {
 	size_t nheap = 0;
 	for (size_t i = 0; i < n; i++) {
-		m->sym[i].id = m->v->byte[s[i]];
 		m->sym[i].prev = i > 0 ? (uint32_t)i - 1 : NONE;
 		m->sym[i].next = i + 1 < n ? (uint32_t)i + 1 : NONE;
-	}
-	for (size_t i = 0; i < n; i++) {
-		uint32_t rank = i + 1 < n ? m->bytes[s[i] << 8 | s[i + 1]] : NONE;
-		m->sym[i].rank = rank;
-		if (rank != NONE)
-			m->heap[nheap++] = (uint64_t)rank << 32 | i;
+		if (m->sym[i].rank != NONE)
+			m->heap[nheap++] = (uint64_t)m->sym[i].rank << 32 | i;
 	}
 	for (size_t i = nheap / 4 + 1; i-- > 0;)
 		if (i < nheap)
@@ -249,11 +302,8 @@ static size_t fill(struct merge *m, const unsigned char *s, size_t n)
 	return nheap;
 }
 
-static int merge_long(struct merge *m, const unsigned char *s, size_t n, int32_t *ids, size_t *count)
+static void join_rest(struct merge *m, size_t nheap)
 {
-	if (room(m, n))
-		return -1;
-	size_t nheap = fill(m, s, n), k = 0;
 	while (nheap) {
 		uint32_t rank = (uint32_t)(m->heap[0] >> 32), at = (uint32_t)m->heap[0];
 		m->heap[0] = m->heap[--nheap];
@@ -272,6 +322,15 @@ static int merge_long(struct merge *m, const unsigned char *s, size_t n, int32_t
 		if (left->prev != NONE)
 			nheap = renew(m, nheap, left->prev);
 	}
+}
+
+static int merge_long(struct merge *m, const unsigned char *s, size_t n, int32_t *ids, size_t *count)
+{
+	if (room(m, n))
+		return -1;
+	size_t k = 0;
+	fill(m, s, n);
+	join_rest(m, link_all(m, join_common(m, n)));
 	for (uint32_t i = 0; i != NONE; i = m->sym[i].next)
 		ids[k++] = m->sym[i].id;
 	*count = k;
