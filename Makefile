@@ -102,6 +102,7 @@ check: check-deps
 
 bench: deps
 	@$(MAKE) --no-print-directory all
+	@tests/bench/data
 	@tests/bench/run
 fuzz: check-deps
 	@tests/fuzz/run $(or $(SECONDS),60)

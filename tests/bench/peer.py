@@ -1,6 +1,7 @@
 """peer.py - the other side of tests/bench/run: HF tokenizers, PyTorch and transformers.
 
     peer.py encode TOKENIZER TEXT           seconds to encode every line, loading not counted
+    peer.py gigatoken TOKENIZER TEXT        seconds to encode every line: the first time, and the same again
     peer.py bpe_train TEXT                  seconds to learn 32000 tokens, reading counted
     peer.py train MODEL TOKENS.jsonl STEPS  seconds a step of 4 records: forward, backward, clip, AdamW
     peer.py generate MODEL N                seconds for N greedy tokens behind a short prompt
@@ -26,6 +27,19 @@ def encode(tokenizer, text):
     for at in range(0, len(lines), 1000):
         n += sum(len(e.ids) for e in tok.encode_batch(lines[at : at + 1000], add_special_tokens=False))
     return time.perf_counter() - start
+
+
+def gigatoken(tokenizer, text):
+    import gigatoken as giga
+
+    tok = giga.Tokenizer(tokenizer)
+    lines = open(text, encoding="utf-8", errors="ignore").read().split("\n")
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        tok.encode_batch(lines, parallel=False)
+        times.append(time.perf_counter() - start)
+    return f"{times[0]} {min(times[1:])}"
 
 
 def bpe_train(text):
@@ -87,4 +101,4 @@ def generate(path, count):
     return time.perf_counter() - start
 
 
-print({"encode": encode, "bpe_train": bpe_train, "train": train, "generate": generate}[sys.argv[1]](*sys.argv[2:]))
+print({"encode": encode, "gigatoken": gigatoken, "bpe_train": bpe_train, "train": train, "generate": generate}[sys.argv[1]](*sys.argv[2:]))
