@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 int buf_reserve(struct buf *b, size_t more)
 {
@@ -20,6 +21,17 @@ int buf_reserve(struct buf *b, size_t more)
 		return -1;
 	b->p = p;
 	b->cap = cap;
+	return 0;
+}
+
+int buf_reserve_large(struct buf *b, size_t more)
+{
+	enum { PAGE = 2 << 20 };
+	if (buf_reserve(b, more))
+		return -1;
+	uintptr_t from = ((uintptr_t)b->p + PAGE - 1) & ~(uintptr_t)(PAGE - 1), to = ((uintptr_t)b->p + b->cap) & ~(uintptr_t)(PAGE - 1);
+	if (to > from)
+		madvise((void *)from, to - from, MADV_HUGEPAGE); /* no loss where it fails */
 	return 0;
 }
 

@@ -19,6 +19,8 @@ struct buf {
 };
 
 int buf_reserve(struct buf *b, size_t more); /* room for `more` bytes past n */
+/* The same for megabytes: in large pages where the system has them, which are faster to come by. */
+int buf_reserve_large(struct buf *b, size_t more);
 int buf_add(struct buf *b, const void *p, size_t n);
 int buf_addc(struct buf *b, int c);
 int buf_adds(struct buf *b, const char *s);

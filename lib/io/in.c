@@ -255,7 +255,7 @@ int in_slurp(const char *path, struct buf *b, struct err *e)
 		return -1;
 	/* all of a plain file fits without growing; CHUNK for the look beyond its end */
 	bool sized = fstat(in->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 && st.st_size < PTRDIFF_MAX - CHUNK;
-	if (sized && buf_reserve(b, (size_t)st.st_size + CHUNK)) {
+	if (sized && buf_reserve_large(b, (size_t)st.st_size + CHUNK)) {
 		in_close(in);
 		return err_mem(e);
 	}

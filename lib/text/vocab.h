@@ -70,7 +70,7 @@ struct vocab {
 	uint32_t size;      /* largest id + 1 */
 	struct vocab_token *tok; /* size entries */
 	int32_t byte[256];       /* the token of each byte; -1 only where UTF-8 never has the byte */
-	struct vocab_merge *merge;
+	struct vocab_merge *merge; /* NULL where merge.h has its tables from an image */
 	size_t nmerge;
 	struct vocab_added *added;
 	size_t nadded;

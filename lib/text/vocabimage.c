@@ -9,23 +9,29 @@ struct head {
 	struct vocab_rules rules;
 };
 
-/* Where its text and bytes stand in the parts of that name. */
+/* Texts and bytes stand one behind the other in the parts of that name, each with a NUL. */
 struct token {
-	uint32_t text, n, bytes, nbytes;
+	uint32_t n, nbytes;
 	bool there, special, added, normalized, model;
 };
 
 struct added {
-	uint32_t text, n;
+	uint32_t n;
 	int32_t id;
 	bool normalized, single_word, lstrip, rstrip;
 };
 
-/* n bytes and a NUL; their place to *at. */
-static int blob_add(struct buf *b, const char *s, size_t n, uint32_t *at)
+static int blob_add(struct buf *b, const char *s, size_t n)
 {
-	*at = (uint32_t)b->n;
-	return b->n + n >= UINT32_MAX || buf_add(b, s, n) || buf_addc(b, 0) ? -1 : 0;
+	return n >= UINT32_MAX || buf_add(b, s, n) || buf_addc(b, 0) ? -1 : 0;
+}
+
+/* The next n bytes of a blob. */
+static const char *blob_next(const char **at, size_t n)
+{
+	const char *s = *at;
+	*at += n + 1;
+	return s;
 }
 
 static int pack_token(struct vocabimage *vi, const struct vocab_token *t)
@@ -39,7 +45,7 @@ static int pack_token(struct vocabimage *vi, const struct vocab_token *t)
 	x.added = t->added;
 	x.normalized = t->normalized;
 	x.model = t->model;
-	if (x.there && (blob_add(&vi->text, t->text, t->n, &x.text) || blob_add(&vi->bytes, t->bytes, t->nbytes, &x.bytes)))
+	if (x.there && (blob_add(&vi->text, t->text, t->n) || blob_add(&vi->bytes, t->bytes, t->nbytes)))
 		return -1;
 	return buf_add(&vi->tokens, &x, sizeof x);
 }
@@ -54,7 +60,7 @@ static int pack_added(struct vocabimage *vi, const struct vocab_added *a)
 	x.single_word = a->single_word;
 	x.lstrip = a->lstrip;
 	x.rstrip = a->rstrip;
-	return blob_add(&vi->text, a->text, a->n, &x.text) || buf_add(&vi->added, &x, sizeof x) ? -1 : 0;
+	return blob_add(&vi->text, a->text, a->n) || buf_add(&vi->added, &x, sizeof x) ? -1 : 0;
 }
 
 static int pack_head(struct vocabimage *vi, const struct vocab *v)
@@ -88,7 +94,6 @@ int vocabimage_pack(struct vocabimage *vi, const struct vocab *v, struct image_p
 	image_add(parts, IMAGE_TEXT, vi->text.p, vi->text.n);
 	image_add(parts, IMAGE_BYTES, vi->bytes.p, vi->bytes.n);
 	image_add(parts, IMAGE_ADDED, vi->added.p, vi->added.n);
-	image_add(parts, IMAGE_MERGES, v->merge, v->nmerge * sizeof *v->merge);
 	image_add(parts, IMAGE_NAMES, v->slot, (v->mask + 1) * sizeof *v->slot);
 	return 0;
 }
@@ -102,13 +107,16 @@ void vocabimage_release(struct vocabimage *vi)
 	buf_release(&vi->added);
 }
 
-static void unpack_tokens(struct vocab *v, const struct token *x, const char *text, const char *bytes)
+static void unpack_tokens(struct vocab *v, const struct token *x, const char **text, const char *bytes)
 {
-	for (uint32_t id = 0; id < v->size; id++, x++)
-		v->tok[id] = (struct vocab_token){.text = x->there ? text + x->text : NULL, .n = x->n,
-		                                  .bytes = x->there ? bytes + x->bytes : NULL, .nbytes = x->nbytes,
-		                                  .special = x->special, .added = x->added,
+	for (uint32_t id = 0; id < v->size; id++, x++) {
+		v->tok[id] = (struct vocab_token){.n = x->n, .nbytes = x->nbytes, .special = x->special, .added = x->added,
 		                                  .normalized = x->normalized, .model = x->model};
+		if (x->there) {
+			v->tok[id].text = blob_next(text, x->n);
+			v->tok[id].bytes = blob_next(&bytes, x->nbytes);
+		}
+	}
 }
 
 int vocabimage_unpack(struct vocab *v, const struct image *im)
@@ -121,7 +129,6 @@ int vocabimage_unpack(struct vocab *v, const struct image *im)
 	                    .longest = h->longest, .fingerprint = h->fingerprint, .mask = h->mask};
 	memcpy(v->byte, h->byte, sizeof v->byte);
 	/* the tables are only read */
-	v->merge = (struct vocab_merge *)(uintptr_t)image_part(im, IMAGE_MERGES, &n);
 	v->slot = (int32_t *)(uintptr_t)image_part(im, IMAGE_NAMES, &n);
 	v->tok = arena_alloc(&v->arena, (v->size + 1) * sizeof *v->tok);
 	v->added = arena_alloc(&v->arena, (v->nadded + 1) * sizeof *v->added);
@@ -129,9 +136,9 @@ int vocabimage_unpack(struct vocab *v, const struct image *im)
 		vocab_release(v);
 		return -1;
 	}
-	unpack_tokens(v, image_part(im, IMAGE_TOKENS, &n), text, bytes);
+	unpack_tokens(v, image_part(im, IMAGE_TOKENS, &n), &text, bytes);
 	for (size_t i = 0; i < v->nadded; i++)
-		v->added[i] = (struct vocab_added){.text = text + a[i].text, .n = a[i].n, .id = a[i].id, .normalized = a[i].normalized,
+		v->added[i] = (struct vocab_added){.text = blob_next(&text, a[i].n), .n = a[i].n, .id = a[i].id, .normalized = a[i].normalized,
 		                                   .single_word = a[i].single_word, .lstrip = a[i].lstrip, .rstrip = a[i].rstrip};
 	return 0;
 }
