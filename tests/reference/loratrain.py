@@ -8,7 +8,7 @@
     python loratrain.py DIR
 
 prints how far losses, norms, the final adapter and the merged weights are apart.
-Measured: losses 1.2e-7, norms 4.5e-7 relative, adapter 2.5e-7 of 0.23, merged weights equal,
+Measured: losses 1.4e-7, norms 4.5e-7 relative, adapter 2.5e-7 of 0.23, merged weights equal,
 logits of peft's model (not merged) and of ours (merged) 1.2e-7.
 
 Ran under Python 3.11, torch 2.15, transformers 5.24, peft 0.21.2.
