@@ -136,10 +136,10 @@ four() {
 	same want got
 	says 'pad-trunc: packed into 2 records' err
 	# packed again, cut and padded: the pieces stay
-	"$BIN/pad-trunc" -q -n 5 --truncation-side left -p max-length --pad-id 0 got | tail -n 1 >cut
+	"$BIN/pad-trunc" -q -n 5 --truncation-side left -p max-length --pad-id 0 got | tail -n 1 >short
 	echo '{"input_ids": [9, 10, 11, 12, 13], "attention_mask": [1, 1, 1, 1, 1], "labels": [9, 10, -100, 12, -100], "position_ids": [0, 1, 0, 1, 0]}' >want
-	same want cut
-	"$BIN/pad-trunc" -q -n 20 --pack --pad-id 0 -p longest -b 1 --pad-to-multiple-of 4 --padding-side left cut cut >got
+	same want short
+	"$BIN/pad-trunc" -q -n 20 --pack --pad-id 0 -p longest -b 1 --pad-to-multiple-of 4 --padding-side left short short >got
 	echo '{"input_ids": [0, 0, 9, 10, 11, 12, 13, 9, 10, 11, 12, 13], "attention_mask": [0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], "labels": [-100, -100, 9, 10, -100, 12, -100, -100, 10, -100, 12, -100], "position_ids": [0, 0, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0]}' >want
 	same want got
 	fails 2 "$BIN/pad-trunc" --pack four.jsonl

@@ -157,7 +157,7 @@ ids() {
 	zstd -q plain -o packed.zst
 	"$BIN/split" -q --test-size 0.3 --test test plain >train
 	TMPDIR=$T "$BIN/split" -q --test-size 0.3 --test test2 packed.zst >train2
-	cat plain | TMPDIR=$T "$BIN/split" -q --test-size 0.3 --test test3 >train3
+	dd if=plain status=none | TMPDIR=$T "$BIN/split" -q --test-size 0.3 --test test3 >train3
 	{ read -r _ && "$BIN/split" -q --test-size 0.3 --test test4 >train4; } <plain
 	for n in 2 3; do
 		same test "test$n"
@@ -193,7 +193,7 @@ ids() {
 	mkfifo more
 	"$BIN/split" -q --test test2 plain more >train 2>err &
 	pid=$!
-	{ sleep 0.5 && : >plain && cat ten.jsonl; } >more
+	{ sleep 0.5 && : >plain && cat ten.jsonl; } >./more
 	got=0
 	wait $pid || got=$?
 	[ "$got" = 1 ]
@@ -203,7 +203,7 @@ ids() {
 
 @test "--zstd compresses both parts" {
 	"$BIN/split" --test-size 3 -z --test test.zst ten.jsonl >train.zst
-	zstd -qdc test.zst >test
+	zstd -qdc test.zst >./test
 	[ "$(ids test)" = "5 6 0" ]
 	zstd -qdc train.zst >train
 	[ "$(ids train)" = "7 3 2 4 9 1 8" ]

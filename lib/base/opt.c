@@ -205,17 +205,35 @@ enum opt_verdict opt_parse(const struct opt_prog *p, int *argc, char ***argv, st
 	return OPT_OK;
 }
 
+enum { COLUMN = 30, WIDTH = 79 };
+
+/* The value's name behind n characters; one of many words goes on below where it is too long. */
+static int print_value(const char *arg, int n, FILE *f)
+{
+	enum { INDENT = 10 };
+	n += fprintf(f, " ");
+	while (*arg) {
+		size_t len = strcspn(arg, "|") + (strchr(arg, '|') != NULL);
+		if ((size_t)n + len > WIDTH && n > INDENT) {
+			fprintf(f, "\n%*s", INDENT, "");
+			n = INDENT;
+		}
+		n += fprintf(f, "%.*s", (int)len, arg);
+		arg += len;
+	}
+	return n;
+}
+
 static void print_option(const struct opt *o, FILE *f)
 {
-	enum { COLUMN = 30, WIDTH = 79 };
 	char head[256];
 	int n = 0;
 	n += o->key ? snprintf(head, sizeof head, "  -%c%s", o->key, o->name ? ", " : "") : snprintf(head, sizeof head, "      ");
 	if (o->name)
 		n += snprintf(head + n, sizeof head - (size_t)n, "--%s", o->name);
-	if (takes_value(o))
-		n += snprintf(head + n, sizeof head - (size_t)n, " %s", o->arg);
 	fputs(head, f);
+	if (takes_value(o))
+		n = print_value(o->arg, n, f);
 	if (n >= COLUMN - 1) {
 		fputc('\n', f);
 		n = 0;
