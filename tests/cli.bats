@@ -31,6 +31,7 @@ work_of() {
 	nx-init) ARGS=(--config model/config.json -o) FILE=made ;;
 	nx-merge) ARGS=(-o made -m) FILE=model ;;
 	nx-info) ARGS=() FILE=model ;;
+	jsonl-table) ARGS=() FILE=data.jsonl ;;
 	nx-plot) ARGS=() FILE=log.jsonl ;;
 	nx-train) ARGS=(-q -m model --max-steps 1) FILE=tokens.jsonl ;;
 	nx-eval) ARGS=(-m model) FILE=tokens.jsonl ;;

@@ -249,3 +249,28 @@ int unicode_lower(struct buf *b, const char *s, size_t n)
 	}
 	return 0;
 }
+
+/* --- columns of a terminal -------------------------------------------------------- */
+
+enum { ZWJ = 0x200D, EMOJI_FORM = 0xFE0F, TONE_FIRST = 0x1F3FB, TONE_LAST = 0x1F3FF };
+
+size_t unicode_width(const char *s, size_t n, size_t *cells)
+{
+	utf8proc_int32_t state = 0;
+	uint32_t before = 0, cp;
+	size_t i = 0;
+	*cells = 0;
+	while (i < n) {
+		int len = utf8_decode(s + i, n - i, &cp);
+		if (i > 0 && utf8proc_grapheme_break_stateful((utf8proc_int32_t)before, (utf8proc_int32_t)cp, &state))
+			break;
+		bool joined = i > 0 && (before == ZWJ || (cp >= TONE_FIRST && cp <= TONE_LAST));
+		if (cp == EMOJI_FORM && *cells == 1)
+			*cells = 2;
+		else if (!joined)
+			*cells += (size_t)utf8proc_charwidth((utf8proc_int32_t)cp);
+		before = cp;
+		i += (size_t)len;
+	}
+	return i;
+}

@@ -51,4 +51,9 @@ int unicode_nfc(struct buf *b, const char *s, size_t n);
  * included. 0, or -1 when out of memory. */
 int unicode_lower(struct buf *b, const char *s, size_t n);
 
+/* Bytes of the first character as a reader sees it (a grapheme cluster, UAX 29) of s[0..n), valid UTF-8 and
+ * n > 0, and in *cells the columns of a terminal it takes: 0, 1 or 2 a code point by East_Asian_Width, where
+ * what is joined to an emoji (ZWJ, skin tone) takes none and VARIATION SELECTOR-16 makes one of two columns. */
+size_t unicode_width(const char *s, size_t n, size_t *cells);
+
 #endif
