@@ -64,9 +64,22 @@ struct batch {
 	uint64_t skip_line; /* of the first record skipped */
 };
 
+/* Threads take batches as they come to them: many small ones, so that they end a turn together. */
+enum { SHARE = 16, SHARED_BLOCK = 64 * 1024 };
+
+/* The batches that are encoded together; rc and broken: how the reading of more went. */
+struct turn {
+	struct batch *batch;
+	int most, n, rc;
+	struct err broken;
+};
+
 struct job {
 	struct worker *worker;
-	struct batch *batch;
+	struct turn turn[2];
+	int now; /* the turn being encoded */
+	int rc;  /* what the other one came to, and why */
+	struct err why;
 	struct lines in;
 	struct record_out *out;
 	struct skip skip;
@@ -356,16 +369,6 @@ static void encode_batch(struct worker *w, struct batch *b)
 		each_line(w, b);
 }
 
-static void work(void *arg, int i)
-{
-	struct job *j = arg;
-	struct worker *w = j->worker;
-	while (atomic_flag_test_and_set(&w->busy))
-		w = w + 1 < j->worker + threads ? w + 1 : j->worker;
-	encode_batch(w, &j->batch[i]);
-	atomic_flag_clear(&w->busy);
-}
-
 /* Puts "FILE:LINE: " before e's message, unless no line is to blame. */
 static int at_line(const struct batch *b, uint64_t line, struct err *e)
 {
@@ -397,23 +400,71 @@ static int take(struct job *j, struct batch *b, struct err *e)
 	return at_line(b, j->line, e);
 }
 
-/* Some batches a turn, so that one that takes long keeps no thread waiting: what is read
- * before an error is still encoded and written. */
-static int run(struct job *j, struct pool *pool, int most, struct err *e)
+static int read_turn(struct job *j, struct turn *t)
 {
-	for (;;) {
-		struct err broken;
-		int n = 0, rc = 1;
-		while (n < most && (rc = lines_next(&j->in, &j->batch[n].in, &broken)) > 0)
-			n++;
-		pool_run(pool, n, work, j);
-		for (int i = 0; i < n; i++)
-			if (take(j, &j->batch[i], e))
-				return -1;
-		if (rc < 0)
-			*e = broken;
-		if (rc <= 0)
-			return rc;
+	t->n = 0;
+	t->rc = 1;
+	while (t->n < t->most && (t->rc = lines_next(&j->in, &t->batch[t->n].in, &t->broken)) > 0)
+		t->n++;
+	return t->n;
+}
+
+static int take_turn(struct job *j, struct turn *t, struct err *e)
+{
+	for (int i = 0; i < t->n; i++)
+		if (take(j, &t->batch[i], e))
+			return -1;
+	if (t->rc < 0)
+		*e = t->broken;
+	return t->rc;
+}
+
+/* One thread: each block is read, encoded and written before the next is waited for. */
+static int run_alone(struct job *j, struct err *e)
+{
+	struct turn *t = &j->turn[0];
+	int rc;
+	do {
+		read_turn(j, t);
+		for (int i = 0; i < t->n; i++)
+			encode_batch(&j->worker[0], &t->batch[i]);
+		rc = take_turn(j, t, e);
+	} while (rc > 0);
+	return rc;
+}
+
+static void work(void *arg, int i)
+{
+	struct job *j = arg;
+	struct worker *w = j->worker;
+	struct turn *other = &j->turn[!j->now];
+	if (i == 0) {
+		j->rc = take_turn(j, other, &j->why);
+		if (j->rc > 0)
+			read_turn(j, other);
+		return;
+	}
+	while (atomic_flag_test_and_set(&w->busy))
+		w = w + 1 < j->worker + threads ? w + 1 : j->worker;
+	encode_batch(w, &j->turn[j->now].batch[i - 1]);
+	atomic_flag_clear(&w->busy);
+}
+
+/* Many threads: while they encode one turn's batches, one of them writes what became of the turn
+ * before and reads the next. What is read before an error is still encoded and written. */
+static int run_shared(struct job *j, struct pool *pool, struct err *e)
+{
+	read_turn(j, &j->turn[0]);
+	j->turn[1].rc = 1;
+	for (j->now = 0;; j->now = !j->now) {
+		struct turn *t = &j->turn[j->now];
+		pool_run(pool, t->n + 1, work, j);
+		if (j->rc < 0)
+			*e = j->why;
+		if (j->rc < 0)
+			return -1;
+		if (t->rc <= 0)
+			return take_turn(j, t, e);
 	}
 }
 
@@ -440,18 +491,23 @@ static void open_out(struct job *j, struct shard_head *head)
 		die_err(&e);
 }
 
-static void open_all(struct job *j, int batches, int argc, char **argv)
+static void open_all(struct job *j, int argc, char **argv)
 {
 	struct err e;
 	struct shard_head head;
 	j->worker = calloc((size_t)threads, sizeof *j->worker);
-	j->batch = calloc((size_t)batches, sizeof *j->batch);
-	if (!j->worker || !j->batch) {
+	for (int i = 0; i < 2; i++) {
+		j->turn[i].most = threads > 1 ? SHARE * (int)threads : 1;
+		j->turn[i].batch = calloc((size_t)j->turn[i].most, sizeof *j->turn[i].batch);
+	}
+	if (!j->worker || !j->turn[0].batch || !j->turn[1].batch) {
 		err_mem(&e);
 		die_err(&e);
 	}
 	if (bpe_find(&j->worker[0].tok, tokenizer, &e) || lines_open(&j->in, argc, argv, &e))
 		die_err(&e);
+	if (threads > 1)
+		j->in.block = SHARED_BLOCK;
 	open_out(j, &head);
 	for (int i = 0; i < threads; i++) {
 		struct worker *w = &j->worker[i];
@@ -462,11 +518,14 @@ static void open_all(struct job *j, int batches, int argc, char **argv)
 	progress_init(&j->bar, prog.name, 0, "records", quiet);
 }
 
-static void close_all(struct job *j, int batches)
+static void close_all(struct job *j)
 {
-	for (int i = 0; i < batches; i++) {
-		lines_block_release(&j->batch[i].in);
-		buf_release(&j->batch[i].out);
+	for (struct turn *t = j->turn; t < j->turn + 2; t++) {
+		for (int i = 0; i < t->most; i++) {
+			lines_block_release(&t->batch[i].in);
+			buf_release(&t->batch[i].out);
+		}
+		free(t->batch);
 	}
 	for (int i = (int)threads - 1; i >= 0; i--) {
 		struct worker *w = &j->worker[i];
@@ -478,7 +537,6 @@ static void close_all(struct job *j, int batches)
 		record_packer_release(&w->packer);
 	}
 	lines_close(&j->in);
-	free(j->batch);
 	free(j->worker);
 }
 
@@ -498,12 +556,11 @@ int main(int argc, char **argv)
 	check_options();
 	if (threads == 0)
 		threads = pool_cpus();
-	int batches = threads > 1 ? 4 * (int)threads : 1;
 	struct pool *pool = pool_open((int)threads);
 	if (!pool)
 		die_now("cannot start %lld threads", (long long)threads);
-	open_all(&j, batches, argc, argv);
-	int rc = run(&j, pool, batches, &e);
+	open_all(&j, argc, argv);
+	int rc = threads > 1 ? run_shared(&j, pool, &e) : run_alone(&j, &e);
 	progress_end(&j.bar);
 	if (rc) {
 		record_abort(j.out);
@@ -514,6 +571,6 @@ int main(int argc, char **argv)
 	if (!quiet)
 		report(&j);
 	pool_close(pool);
-	close_all(&j, batches);
+	close_all(&j);
 	return 0;
 }

@@ -6,7 +6,7 @@ int lines_open(struct lines *l, int npaths, char **paths, struct err *e)
 {
 	static const char stdin_name[] = "-";
 	static char *const stdin_only[] = {(char *)stdin_name, NULL};
-	*l = (struct lines){.paths = npaths ? paths : (char **)stdin_only, .npaths = npaths ? npaths : 1, .fresh = true};
+	*l = (struct lines){.paths = npaths ? paths : (char **)stdin_only, .npaths = npaths ? npaths : 1, .fresh = true, .block = LINES_BLOCK};
 	/* the first is opened at once, so that a wrong name is told before any work */
 	return in_open(&l->in, l->paths[0], e);
 }
@@ -15,9 +15,9 @@ int lines_open(struct lines *l, int npaths, char **paths, struct err *e)
 static int read_on(struct lines *l, struct buf *b, const char **end, struct err *e)
 {
 	for (;;) {
-		if (buf_reserve(b, LINES_BLOCK + LINES_AHEAD))
+		if (buf_reserve(b, l->block + LINES_AHEAD))
 			return err_mem(e);
-		ssize_t n = in_read(l->in, b->p + b->n, LINES_BLOCK, e);
+		ssize_t n = in_read(l->in, b->p + b->n, l->block, e);
 		if (n <= 0)
 			return (int)n;
 		*end = memrchr(b->p + b->n, '\n', (size_t)n);

@@ -23,7 +23,7 @@
 #include <stddef.h>
 
 enum {
-	LINES_BLOCK = 256 * 1024, /* bytes aimed at */
+	LINES_BLOCK = 256 * 1024, /* bytes aimed at, unless `block` says otherwise */
 	LINES_AHEAD = 64          /* bytes behind a block's text that may be read, whatever they are */
 };
 
@@ -31,6 +31,7 @@ struct lines {
 	struct in *in;
 	char **paths; /* the caller's, must outlive it */
 	int npaths, at;
+	size_t block;    /* bytes aimed at: may be set after lines_open */
 	bool fresh;      /* nothing of the present file was given out */
 	struct buf rest; /* the beginning of a line that no block had yet */
 };

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { SHORT_BITS = 17 /* pairs: 8 MiB */, LONG_BITS = 14 /* 1 MiB */, LENGTH_AT = 56, COUNT_AT = 60 };
+enum { SHORT_BITS = 17 /* pairs: 8 MiB */, LONG_BITS = 15 /* 4 MiB */, LENGTH_AT = 56, COUNT_AT = 60 };
 enum { AHEAD = 16 }; /* bytes that key_ahead reads */
 static const uint64_t COUNT = (uint64_t)15 << COUNT_AT;
 
@@ -188,11 +188,36 @@ static int work_out(struct words *w, const char *s, size_t n, int32_t *ids, size
 	return is_run(w, s, n) ? blanks(w, n, ids, count) : merge_word(w->merge, s, n, ids, count);
 }
 
+__attribute__((noinline)) static int long_piece(struct words *w, const char *s, size_t n, int32_t *ids, size_t *count)
+{
+	uint64_t k[4];
+	char copy[32] = {0};
+	if (n > WORDS_LONG)
+		return work_out(w, s, n, ids, count);
+	memcpy(copy, s, n);
+	copy[31] = (char)n;
+	for (int i = 0; i < 4; i++)
+		k[i] = le_load64(copy + 8 * i);
+	struct words_long *p = &w->many[mix(mix(k[0], k[1]) ^ k[2], k[3]) >> (64 - LONG_BITS)];
+	if (p->key[0] == k[0] && p->key[1] == k[1] && p->key[2] == k[2] && p->key[3] == k[3]) {
+		memcpy(ids, p->id, sizeof p->id);
+		*count = p->count;
+		return 0;
+	}
+	int rc = work_out(w, s, n, ids, count);
+	if (rc == 0 && *count <= WORDS_LONG_IDS && (n > WORDS_SHORT || *count > WORDS_SHORT_IDS)) {
+		memcpy(p->key, k, sizeof k);
+		memcpy(p->id, ids, sizeof p->id);
+		p->count = (uint32_t)*count;
+	}
+	return rc;
+}
+
 static int work_out_short(struct words *w, uint64_t hash, const char *s, size_t n, int32_t *ids, size_t *count)
 {
 	int32_t id = is_run(w, s, n) ? -1 : *whole_of(w, hash, s, n);
 	if (id < 0)
-		return work_out(w, s, n, ids, count);
+		return long_piece(w, s, n, ids, count);
 	ids[0] = id;
 	*count = 1;
 	return 0;
@@ -217,31 +242,6 @@ __attribute__((noinline)) static int other_short(struct words *w, struct words_s
 	memcpy(ids, x.id, sizeof x.id);
 	*count = (size_t)(x.key[1] >> COUNT_AT);
 	return 0;
-}
-
-__attribute__((noinline)) static int long_piece(struct words *w, const char *s, size_t n, int32_t *ids, size_t *count)
-{
-	uint64_t k[4];
-	char copy[32] = {0};
-	if (n > WORDS_LONG)
-		return work_out(w, s, n, ids, count);
-	memcpy(copy, s, n);
-	copy[31] = (char)n;
-	for (int i = 0; i < 4; i++)
-		k[i] = le_load64(copy + 8 * i);
-	struct words_long *p = &w->many[mix(mix(k[0], k[1]) ^ k[2], k[3]) >> (64 - LONG_BITS)];
-	if (p->key[0] == k[0] && p->key[1] == k[1] && p->key[2] == k[2] && p->key[3] == k[3]) {
-		memcpy(ids, p->id, sizeof p->id);
-		*count = p->count;
-		return 0;
-	}
-	int rc = work_out(w, s, n, ids, count);
-	if (rc == 0 && *count <= WORDS_LONG_IDS) {
-		memcpy(p->key, k, sizeof k);
-		memcpy(p->id, ids, sizeof p->id);
-		p->count = (uint32_t)*count;
-	}
-	return rc;
 }
 
 /* The way of nearly every piece: inlined where it is called for many, the rest is not. */

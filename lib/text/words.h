@@ -24,7 +24,7 @@ enum {
 	WORDS_SHORT = 15,     /* bytes of a piece in the first table */
 	WORDS_SHORT_IDS = 4,  /* ids of an entry there */
 	WORDS_LONG = 31,
-	WORDS_LONG_IDS = 7
+	WORDS_LONG_IDS = 23 /* an entry is two cache lines */
 };
 
 /* The top byte of key[1] holds the length and, in the high half, the number of ids. */
@@ -33,7 +33,7 @@ struct words_short {
 	int32_t id[WORDS_SHORT_IDS];
 };
 
-/* The top byte of key[3] holds the length, that of `count` is a number. */
+/* Of longer pieces, and of short ones with more ids than fit above. The top byte of key[3] is the length. */
 struct words_long {
 	uint64_t key[4];
 	int32_t id[WORDS_LONG_IDS];
@@ -55,7 +55,7 @@ struct words {
 	struct words_long *many;
 };
 
-enum { WORDS_SPARE = 8 }; /* ids behind the last may be written over */
+enum { WORDS_SPARE = 24 }; /* ids behind the last may be written over */
 
 /* nblanks: scan.h's blanks. v and merge must outlive it. */
 int words_init(struct words *w, const struct vocab *v, struct merge *merge, size_t nblanks, struct err *e);
