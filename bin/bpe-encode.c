@@ -37,9 +37,12 @@ static const struct opt opts[] = {
 };
 static const struct opt_prog prog = {"bpe-encode", "[options] [FILE ...]", "turn the text of records into token ids", opts};
 
+/* What two threads write to must not lie in one cache line, nor in two that are fetched together. */
+enum { APART = 128 };
+
 /* What one thread works with. */
 struct worker {
-	atomic_flag busy;
+	_Alignas(APART) atomic_flag busy;
 	struct bpe *tok;
 	struct bpe_ids ids;
 	struct bpe_ends ends; /* of many lines' ids */
@@ -54,7 +57,7 @@ struct counts {
 
 /* A block of lines and what became of it. */
 struct batch {
-	struct lines_block in;
+	_Alignas(APART) struct lines_block in;
 	struct buf out;
 	struct counts n;
 	uint64_t lines;    /* taken, the bad one included */
@@ -491,14 +494,20 @@ static void open_out(struct job *j, struct shard_head *head)
 		die_err(&e);
 }
 
+static void *zeros_apart(size_t size)
+{
+	void *p = aligned_alloc(APART, size);
+	return p ? memset(p, 0, size) : NULL;
+}
+
 static void open_all(struct job *j, int argc, char **argv)
 {
 	struct err e;
 	struct shard_head head;
-	j->worker = calloc((size_t)threads, sizeof *j->worker);
+	j->worker = zeros_apart((size_t)threads * sizeof *j->worker);
 	for (int i = 0; i < 2; i++) {
 		j->turn[i].most = threads > 1 ? SHARE * (int)threads : 1;
-		j->turn[i].batch = calloc((size_t)j->turn[i].most, sizeof *j->turn[i].batch);
+		j->turn[i].batch = zeros_apart((size_t)j->turn[i].most * sizeof *j->turn[i].batch);
 	}
 	if (!j->worker || !j->turn[0].batch || !j->turn[1].batch) {
 		err_mem(&e);
