@@ -45,12 +45,30 @@ static inline struct key key_of(const char *s, size_t n, size_t ahead)
 
 /* --- tokens that are words ------------------------------------------------------------- */
 
+static const uint32_t NO_WORD = UINT32_MAX;
+
+/* What a slot has of the hash, so that another word is nearly always told without a look at its bytes. */
+static uint32_t tag_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 24) & ((1 << WORDS_TAG_BITS) - 1);
+}
+
+static int32_t id_in(uint32_t slot)
+{
+	return (int32_t)(slot & ((1 << WORDS_ID_BITS) - 1));
+}
+
 /* The slot that holds the token of these bytes, or the empty one where it belongs. */
-static int32_t *whole_of(const struct words *w, uint64_t hash, const char *s, size_t n)
+static uint32_t *whole_of(const struct words *w, uint64_t hash, const char *s, size_t n)
 {
 	for (size_t i = (size_t)hash & w->mask;; i = (i + 1) & w->mask) {
-		const struct vocab_token *t = w->whole[i] < 0 ? NULL : &w->v->tok[w->whole[i]];
-		if (!t || (t->nbytes == n && memcmp(t->bytes, s, n) == 0))
+		uint32_t x = w->whole[i];
+		if (x == NO_WORD)
+			return &w->whole[i];
+		if (x >> WORDS_ID_BITS != tag_of(hash))
+			continue;
+		const struct vocab_token *t = &w->v->tok[id_in(x)];
+		if (t->nbytes == n && memcmp(t->bytes, s, n) == 0)
 			return &w->whole[i];
 	}
 }
@@ -66,7 +84,8 @@ static int add_whole(struct words *w, int32_t id)
 		return -1;
 	if (count == 1 && ids[0] == id) {
 		struct key k = key_of(t->bytes, t->nbytes, t->nbytes);
-		*whole_of(w, mix(k.lo, k.hi), t->bytes, t->nbytes) = id;
+		uint64_t hash = mix(k.lo, k.hi);
+		*whole_of(w, hash, t->bytes, t->nbytes) = tag_of(hash) << WORDS_ID_BITS | (uint32_t)id;
 	}
 	return 0;
 }
@@ -89,28 +108,28 @@ static int make_whole(struct words *w)
 /* --- opening ------------------------------------------------------------------------------ */
 
 enum { HUGE_PAGE = 2 << 20 };
-static const size_t FEW = sizeof(struct words_short) << (SHORT_BITS + 1); /* bytes */
+static const size_t FEW = sizeof(struct words_short) << (SHORT_BITS + 1), MANY = sizeof(struct words_long) << LONG_BITS; /* bytes */
 
-/* Zeros at a multiple of HUGE_PAGE: places of the large table are far apart, and with small
+/* Zeros at a multiple of HUGE_PAGE: places of the large tables are far apart, and with small
  * pages nearly each would miss the TLB. */
-static void *map_few(struct words *w)
+static int map_tables(struct words *w)
 {
-	void *p = mmap(NULL, FEW + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		return NULL;
-	w->map = p;
-	char *at = (char *)p + (-(uintptr_t)p & (HUGE_PAGE - 1));
-	madvise(at, FEW, MADV_HUGEPAGE); /* where the system has none, small ones do */
-	return at;
+	w->map = mmap(NULL, FEW + MANY + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (w->map == MAP_FAILED) {
+		w->map = NULL;
+		return -1;
+	}
+	char *at = (char *)w->map + (-(uintptr_t)w->map & (HUGE_PAGE - 1));
+	madvise(at, FEW + MANY, MADV_HUGEPAGE); /* where the system has none, small ones do */
+	w->few = (struct words_short *)(void *)at;
+	w->many = (struct words_long *)(void *)(at + FEW);
+	return 0;
 }
 
 static int make_tables(struct words *w, struct err *e)
 {
-	w->map = NULL;
-	w->few = map_few(w);
-	w->many = calloc((size_t)1 << LONG_BITS, sizeof *w->many);
 	w->blanks = calloc(w->nblanks + 1, sizeof *w->blanks);
-	if (!w->few || !w->many || !w->blanks) {
+	if (map_tables(w) || !w->blanks) {
 		words_release(w);
 		return err_mem(e);
 	}
@@ -147,7 +166,7 @@ int words_unpack(struct words *w, const struct vocab *v, struct merge *merge, si
 {
 	size_t n;
 	*w = (struct words){.v = v, .merge = merge, .nblanks = nblanks, .borrowed = true};
-	w->whole = (int32_t *)(uintptr_t)image_part(im, IMAGE_WHOLE, &n);
+	w->whole = (uint32_t *)(uintptr_t)image_part(im, IMAGE_WHOLE, &n);
 	w->mask = n / sizeof *w->whole - 1;
 	return make_tables(w, e);
 }
@@ -157,8 +176,7 @@ void words_release(struct words *w)
 	if (!w->borrowed)
 		free(w->whole);
 	if (w->map)
-		munmap(w->map, FEW + HUGE_PAGE);
-	free(w->many);
+		munmap(w->map, FEW + MANY + HUGE_PAGE);
 	free(w->blanks);
 	*w = (struct words){0};
 }
@@ -215,10 +233,10 @@ __attribute__((noinline)) static int long_piece(struct words *w, const char *s, 
 
 static int work_out_short(struct words *w, uint64_t hash, const char *s, size_t n, int32_t *ids, size_t *count)
 {
-	int32_t id = is_run(w, s, n) ? -1 : *whole_of(w, hash, s, n);
-	if (id < 0)
+	uint32_t x = is_run(w, s, n) ? NO_WORD : *whole_of(w, hash, s, n);
+	if (x == NO_WORD)
 		return long_piece(w, s, n, ids, count);
-	ids[0] = id;
+	ids[0] = id_in(x);
 	*count = 1;
 	return 0;
 }

@@ -27,6 +27,9 @@ enum {
 	WORDS_LONG_IDS = 23 /* an entry is two cache lines */
 };
 
+enum { WORDS_ID_BITS = 21, WORDS_TAG_BITS = 10 };
+_Static_assert(VOCAB_MAX <= 1 << WORDS_ID_BITS, "ids must fit");
+
 /* The top byte of key[1] holds the length and, in the high half, the number of ids. */
 struct words_short {
 	uint64_t key[2];
@@ -46,11 +49,11 @@ struct words {
 	int32_t *blanks;  /* blanks[k]: the id of a run of k blanks that is a token, from k = 2 */
 	size_t nblanks;   /* the longest such run; 0: none */
 	/* ids of the tokens that BPE makes of their own bytes, up to WORDS_SHORT of them, by the
-	 * hash of their key, open addressing; -1: empty. Borrowed: another's */
-	int32_t *whole;
+	 * hash of their key, open addressing; all ones: empty. Borrowed: another's */
+	uint32_t *whole; /* bits of the hash << WORDS_ID_BITS | id */
 	size_t mask;
 	bool borrowed;
-	void *map;               /* that `few` lies in */
+	void *map;               /* that `few` and `many` lie in */
 	struct words_short *few; /* pairs: what falls on a place is put second, and first when it comes again */
 	struct words_long *many;
 };
