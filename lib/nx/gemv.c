@@ -1,4 +1,5 @@
 #include "nx/gemv.h"
+#include "base/cpu.h"
 
 #include <stddef.h>
 
@@ -9,17 +10,14 @@ extern const struct gemv gemv_isa_avx2, gemv_isa_avx512;
 
 const struct gemv *gemv_at(int i)
 {
-	if (i == 0)
-		return &gemv_isa_base;
+	static const struct gemv *const tables[] = {
+		&gemv_isa_base,
 #ifdef __x86_64__
-	bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-	if (i == 1 && avx2)
-		return &gemv_isa_avx2;
-	if (i == 2 && avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-	    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-		return &gemv_isa_avx512;
+		&gemv_isa_avx2, &gemv_isa_avx512,
 #endif
-	return NULL;
+	};
+	int n = sizeof tables / sizeof *tables;
+	return i >= 0 && i < n && cpu_can(i) ? tables[i] : NULL;
 }
 
 const struct gemv *gemv_best(void)

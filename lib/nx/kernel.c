@@ -1,23 +1,10 @@
 #include "nx/kernel.h"
-
-#include <stdbool.h>
+#include "base/cpu.h"
 
 extern const struct kernel kernel_isa_base;
 #ifdef __x86_64__
 extern const struct kernel kernel_isa_avx2, kernel_isa_avx512;
 #endif
-
-static bool can(int i)
-{
-#ifdef __x86_64__
-	if (i == 1)
-		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-	if (i == 2)
-		return can(1) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-		       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#endif
-	return i == 0;
-}
 
 const struct kernel *kernel_at(int i)
 {
@@ -28,8 +15,7 @@ const struct kernel *kernel_at(int i)
 #endif
 	};
 	int n = sizeof tables / sizeof *tables;
-	/* Each set contains the one before: the first that cannot be run ends the list. */
-	return i >= 0 && i < n && can(i) ? tables[i] : NULL;
+	return i >= 0 && i < n && cpu_can(i) ? tables[i] : NULL;
 }
 
 const struct kernel *kernel_best(void)

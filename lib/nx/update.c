@@ -1,4 +1,7 @@
 #include "nx/update.h"
+#include "base/cpu.h"
+
+#include <stddef.h>
 
 extern const struct update update_isa_base;
 #ifdef __x86_64__
@@ -7,17 +10,14 @@ extern const struct update update_isa_avx2, update_isa_avx512;
 
 const struct update *update_at(int i)
 {
-	if (i == 0)
-		return &update_isa_base;
+	static const struct update *const tables[] = {
+		&update_isa_base,
 #ifdef __x86_64__
-	int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-	if (i == 1 && avx2)
-		return &update_isa_avx2;
-	if (i == 2 && avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-	    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-		return &update_isa_avx512;
+		&update_isa_avx2, &update_isa_avx512,
 #endif
-	return NULL;
+	};
+	int n = sizeof tables / sizeof *tables;
+	return i >= 0 && i < n && cpu_can(i) ? tables[i] : NULL;
 }
 
 const struct update *update_best(void)

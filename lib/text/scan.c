@@ -1,4 +1,5 @@
 #include "text/scan.h"
+#include "base/cpu.h"
 #include "base/utf8.h"
 #include "text/pretok.h"
 #include "text/unicode.h"
@@ -13,18 +14,6 @@ extern const struct scan_isa scan_isa_base;
 extern const struct scan_isa scan_isa_avx2, scan_isa_avx512;
 #endif
 
-static bool can(int i)
-{
-#ifdef __x86_64__
-	if (i == 1)
-		return __builtin_cpu_supports("avx2");
-	if (i == 2)
-		return can(1) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-		       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#endif
-	return i == 0;
-}
-
 const struct scan_isa *scan_at(int i)
 {
 	static const struct scan_isa *const tables[] = {
@@ -34,7 +23,7 @@ const struct scan_isa *scan_at(int i)
 #endif
 	};
 	int n = sizeof tables / sizeof *tables;
-	return i >= 0 && i < n && can(i) ? tables[i] : NULL;
+	return i >= 0 && i < n && cpu_can(i) ? tables[i] : NULL;
 }
 
 /* --- what the vocabulary says -------------------------------------------------------- */

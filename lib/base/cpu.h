@@ -1,0 +1,16 @@
+/* cpu.h - which of the instruction sets that *_isa.c files are compiled for this processor has.
+ *
+ *	if (cpu_can(CPU_AVX2)) ...
+ *
+ * The order is that of the tables the users of *_isa.c files keep: each set holds the one
+ * before, so the first that is missing ends the list. What a set is, the Makefile says (ISA.*). */
+#ifndef BASE_CPU_H
+#define BASE_CPU_H
+
+#include <stdbool.h>
+
+enum cpu { CPU_BASE, CPU_AVX2, CPU_AVX512 };
+
+bool cpu_can(int set); /* false for what is no set */
+
+#endif
