@@ -49,16 +49,37 @@ struct job {
 	struct model m;
 	struct decode *d;
 	struct generate_rules rules;
+	struct sample *sample;
+	struct generate g;
 	struct bpe *tok; /* NULL: there is none, only ids can be answered */
 	struct out *out;
 	bool live; /* one prompt at a terminal: show each token as it comes */
-	struct bpe_ids prompt, answer, plain;
-	size_t shown; /* tokens of the answer whose text has been written */
+	struct bpe_ids prompt, plain;
+	size_t shown; /* bytes of the answer's text that have been written */
 	struct buf text, line;
 	double since; /* when the last token came */
 	struct skip skip;
 	struct tally n;
 };
+
+/* --- text ------------------------------------------------------------------------- */
+
+static int add_id(struct bpe_ids *to, int32_t id, struct err *e)
+{
+	return bpe_ids_add(to, id) ? err_mem(e) : 0;
+}
+
+/* Appends the text of ids, without special tokens and ends of text. The model's
+ * vocabulary is often padded to a round number: ids the tokenizer does not know have no text. */
+static int to_text(void *arg, const int32_t *ids, size_t n, struct buf *text, struct err *e)
+{
+	struct job *j = arg;
+	j->plain.n = 0;
+	for (size_t i = 0; i < n; i++)
+		if (ids[i] < (int32_t)bpe_vocab(j->tok) && !generate_is_eos(&j->rules, ids[i]) && add_id(&j->plain, ids[i], e))
+			return -1;
+	return bpe_decode(j->tok, j->plain.v, j->plain.n, true, text, e);
+}
 
 /* --- opening ------------------------------------------------------------------- */
 
@@ -86,8 +107,7 @@ static void open_job(struct job *j)
 	const char *dir = model ? model : getenv("NX_MODEL");
 	if (!dir || !*dir)
 		die_usage("no model: give -m DIR or set NX_MODEL");
-	j->rules.max_new = max_new;
-	j->rules.max_length = max_length;
+	j->rules = (struct generate_rules){.max_new = max_new, .max_length = max_length, .sample = SAMPLE_GREEDY};
 	if (model_load(&j->m, dir, &e) || generate_eos(&j->rules, dir, &j->m.cfg, &e))
 		die_err(&e);
 	j->tok = open_tokenizer(dir);
@@ -95,7 +115,11 @@ static void open_job(struct job *j)
 		die_now("%s has no tokenizer.json: give one with -T", dir);
 	if (ignore_eos)
 		j->rules.neos = 0;
-	if (!(j->d = decode_open(&j->m, threads ? (int)threads : pool_cpus(), &e)))
+	if (j->tok) {
+		j->rules.text = to_text;
+		j->rules.text_arg = j;
+	}
+	if (!(j->d = decode_open(&j->m, threads ? (int)threads : pool_cpus(), &e)) || !(j->sample = sample_open(j->m.cfg.vocab, &e)))
 		die_err(&e);
 	if (out_open(&j->out, output, OUT_PLAIN, &e))
 		die_err(&e);
@@ -104,10 +128,11 @@ static void open_job(struct job *j)
 static void close_job(struct job *j)
 {
 	decode_close(j->d);
+	sample_close(j->sample);
+	generate_release(&j->g);
 	model_release(&j->m);
 	bpe_close(j->tok);
 	bpe_ids_release(&j->prompt);
-	bpe_ids_release(&j->answer);
 	bpe_ids_release(&j->plain);
 	buf_release(&j->text);
 	buf_release(&j->line);
@@ -115,45 +140,24 @@ static void close_job(struct job *j)
 
 /* --- one answer ------------------------------------------------------------------ */
 
-static int add_id(struct bpe_ids *to, int32_t id, struct err *e)
+/* Writes what is settled of the answer's text and not yet written. */
+static int show(struct job *j, struct err *e)
 {
-	return bpe_ids_add(to, id) ? err_mem(e) : 0;
+	const struct generate *g = &j->g;
+	size_t from = j->shown;
+	j->shown = g->ready;
+	return from < g->ready && (out_write(j->out, g->text.p + from, g->ready - from, e) || out_flush(j->out, e)) ? -1 : 0;
 }
 
-/* Appends the text of ids, without special tokens and ends of text. The model's
- * vocabulary is often padded to a round number: ids the tokenizer does not know have no text. */
-static int to_text(struct job *j, const int32_t *ids, size_t n, struct buf *text, struct err *e)
-{
-	j->plain.n = 0;
-	for (size_t i = 0; i < n; i++)
-		if (ids[i] < (int32_t)bpe_vocab(j->tok) && !generate_is_eos(&j->rules, ids[i]) && add_id(&j->plain, ids[i], e))
-			return -1;
-	return bpe_decode(j->tok, j->plain.v, j->plain.n, true, text, e);
-}
-
-/* Writes the text of the tokens not yet shown, unless it ends within a character
- * (decoded as U+FFFD) that the next token may complete. */
-static int show(struct job *j, bool last, struct err *e)
-{
-	static const char replacement[] = "\xEF\xBF\xBD";
-	buf_reset(&j->text);
-	if (to_text(j, j->answer.v + j->shown, j->answer.n - j->shown, &j->text, e))
-		return -1;
-	size_t n = j->text.n, w = sizeof replacement - 1;
-	if (!last && n >= w && memcmp(j->text.p + n - w, replacement, w) == 0)
-		return 0;
-	j->shown = j->answer.n;
-	return out_write(j->out, j->text.p, n, e) || out_flush(j->out, e) ? -1 : 0;
-}
-
-static int take(void *arg, int32_t id, struct err *e)
+static int take(void *arg, const struct generate *g, struct err *e)
 {
 	struct job *j = arg;
 	double now = progress_clock();
-	*(j->answer.n ? &j->n.answering : &j->n.asking) += now - j->since;
-	j->n.later += j->answer.n > 0;
+	bool first = g->n == g->prompt + 1;
+	*(first ? &j->n.asking : &j->n.answering) += now - j->since;
+	j->n.later += !first;
 	j->since = now;
-	return add_id(&j->answer, id, e) || (j->live && show(j, false, e)) ? -1 : 0;
+	return j->live ? show(j, e) : 0;
 }
 
 /* The end of a prompt matters most: the guide's tokenizer cuts on the left. */
@@ -169,11 +173,11 @@ static void cut_prompt(struct job *j)
 	j->n.cut_tokens += cut;
 }
 
-/* Answers j->prompt into j->answer. */
-static int answer(struct job *j, struct err *e)
+/* Answers j->prompt, the record of this number, into j->g. */
+static int answer(struct job *j, uint64_t number, struct err *e)
 {
 	struct bpe_ids *p = &j->prompt;
-	j->answer.n = j->shown = 0;
+	j->shown = 0;
 	cut_prompt(j);
 	if (p->n == 0) { /* as HF's generate() begins without a prompt */
 		if (j->m.cfg.bos < 0)
@@ -182,14 +186,15 @@ static int answer(struct job *j, struct err *e)
 			return -1;
 		j->n.empty++;
 	}
-	if (generate_room(&j->rules, (int64_t)p->n) == 0)
-		j->n.full++;
+	if (generate_begin(&j->g, &j->rules, p->v, p->n, number, 0, e))
+		return -1;
+	j->n.full += j->g.end != GENERATE_ON;
 	j->since = progress_clock();
-	if (generate_run(j->d, &j->rules, p->v, (int)p->n, take, j, NULL, e))
+	if (generate_run(&j->g, j->sample, j->d, take, j, e))
 		return -1;
 	j->n.records++;
 	j->n.asked += p->n;
-	j->n.answered += j->answer.n;
+	j->n.answered += j->g.n - j->g.prompt;
 	return 0;
 }
 
@@ -204,7 +209,7 @@ static void answer_prompt(struct job *j)
 		err_prefix(&e, "the prompt: ");
 		die_err(&e);
 	}
-	if ((echo && out_write(j->out, prompt, n, &e)) || answer(j, &e) || show(j, true, &e) ||
+	if ((echo && out_write(j->out, prompt, n, &e)) || answer(j, 0, &e) || show(j, &e) ||
 	    out_write(j->out, "\n", 1, &e)) {
 		out_abort(j->out);
 		die_err(&e);
@@ -251,12 +256,10 @@ static int put_answer(struct job *j, const struct record *r, struct arena *a, st
 	struct json *obj = r->obj ? r->obj : json_object(a);
 	if (!obj || (!r->obj && json_set(a, obj, "input_ids", json_ints(a, r->ids, r->n))))
 		return err_mem(e);
-	if (r->has_ids && !field && json_set(a, obj, "output_ids", json_ints(a, j->answer.v, j->answer.n)))
+	if (r->has_ids && !field && json_set(a, obj, "output_ids", json_ints(a, j->g.ids + j->g.prompt, j->g.n - j->g.prompt)))
 		return err_mem(e);
 	if (j->tok) {
-		if (to_text(j, j->answer.v, j->answer.n, &j->text, e))
-			return -1;
-		if (json_set(a, obj, key, json_string(a, j->text.p ? j->text.p : "", j->text.n)))
+		if (buf_add(&j->text, j->g.text.p, j->g.text.n) || json_set(a, obj, key, json_string(a, j->text.p ? j->text.p : "", j->text.n)))
 			return err_mem(e);
 	}
 	buf_reset(&j->line);
@@ -273,9 +276,9 @@ static void check_shard(const struct job *j, const struct shard_head *h, const c
 }
 
 /* 0, or -1: a record that cannot be answered. */
-static int answer_record(struct job *j, struct record_in *in, const struct record *r, struct err *e)
+static int answer_record(struct job *j, struct record_in *in, const struct record *r, uint64_t number, struct err *e)
 {
-	if (read_prompt(j, r, e) || answer(j, e))
+	if (read_prompt(j, r, e) || answer(j, number, e))
 		return record_at(in, e);
 	return put_answer(j, r, record_arena(in), e);
 }
@@ -292,9 +295,9 @@ static void answer_records(struct job *j, int argc, char **argv)
 	check_shard(j, record_head(in), argc && strcmp(argv[0], "-") ? argv[0] : "stdin");
 	j->skip.on = skip_bad;
 	progress_init(&bar, prog.name, 0, "records", quiet);
-	while ((rc = record_next(in, &r, &e)) != 0) {
+	for (uint64_t number = 0; (rc = record_next(in, &r, &e)) != 0; number++) {
 		if (rc > 0)
-			rc = answer_record(j, in, &r, &e);
+			rc = answer_record(j, in, &r, number, &e);
 		if (rc < 0 && skip_pass(&j->skip, &e)) {
 			out_abort(j->out);
 			progress_end(&bar);

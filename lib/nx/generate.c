@@ -3,10 +3,11 @@
 #include "base/buf.h"
 #include "io/in.h"
 #include "io/json.h"
-#include "nx/sample.h"
+#include "nx/stop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int add_eos(struct generate_rules *r, const struct json *v, const char *path, struct err *e)
@@ -71,30 +72,121 @@ bool generate_is_eos(const struct generate_rules *r, int32_t id)
 	return false;
 }
 
-int generate_run(struct decode *d, const struct generate_rules *r, const int32_t *prompt, int n, generate_take *take,
-                 void *arg, enum generate_end *end, struct err *e)
+const char *generate_end_name(enum generate_end end)
 {
-	int64_t room = generate_room(r, n);
-	enum generate_end why = GENERATE_LENGTH;
-	const int32_t *feed = prompt;
+	static const char *const names[] = {NULL, "stop", "length", "stop_string"};
+	return names[end];
+}
+
+/* --- one sequence ----------------------------------------------------------------- */
+
+static int room_for(struct generate *g, size_t n, struct err *e)
+{
+	if (n <= g->cap)
+		return 0;
+	size_t cap = n > g->cap * 2 ? n : g->cap * 2;
+	int32_t *ids = realloc(g->ids, cap * sizeof *ids);
+	if (!ids)
+		return err_mem(e);
+	g->ids = ids;
+	g->cap = cap;
+	return 0;
+}
+
+int generate_begin(struct generate *g, const struct generate_rules *r, const int32_t *prompt, size_t n, uint64_t record,
+                   uint32_t sequence, struct err *e)
+{
+	if (room_for(g, n + 1, e))
+		return -1;
+	memcpy(g->ids, prompt, n * sizeof *prompt);
+	g->r = r;
+	g->n = g->prompt = g->pending = n;
+	g->room = generate_room(r, (int64_t)n);
+	g->end = g->room > 0 ? GENERATE_ON : GENERATE_LENGTH;
+	g->ready = 0;
+	buf_reset(&g->text);
+	xoshiro_seed(&g->rng, r->seed, record + ((uint64_t)sequence << 40));
+	return 0;
+}
+
+int32_t generate_last(const struct generate *g)
+{
+	return g->ids[g->n - 1];
+}
+
+static int keep_logprobs(struct generate *g, struct sample *s, const float *logits, int32_t id, struct err *e)
+{
+	size_t row = 1 + (size_t)g->r->top, at = (g->n - g->prompt) * row;
+	if (at + row > g->logprobs_cap) {
+		size_t cap = 2 * (at + row);
+		struct sample_logprob *v = realloc(g->logprobs, cap * sizeof *v);
+		if (!v)
+			return err_mem(e);
+		g->logprobs = v;
+		g->logprobs_cap = cap;
+	}
+	sample_logprobs(s, logits, id, g->r->top, g->logprobs + at);
+	return 0;
+}
+
+/* Moves the text of the pending tokens to g->text, unless it ends within a character
+ * (decoded as U+FFFD) that the next token may complete. */
+static int settle(struct generate *g, struct err *e)
+{
+	static const char replacement[] = "\xEF\xBF\xBD";
+	size_t old = g->text.n, w = sizeof replacement - 1, held;
+	if (g->r->text(g->r->text_arg, g->ids + g->pending, g->n - g->pending, &g->text, e))
+		return -1;
+	if (g->end == GENERATE_ON && g->text.n - old >= w && memcmp(g->text.p + g->text.n - w, replacement, w) == 0) {
+		g->text.n = old;
+		return 0;
+	}
+	g->pending = g->n;
+	size_t at = stop_find(g->r->stop, g->r->nstop, g->text.p, g->text.n, old, &held);
+	if (at < g->text.n) {
+		g->text.n = at;
+		g->end = GENERATE_STOP;
+	}
+	g->ready = g->end == GENERATE_ON ? g->text.n - held : g->text.n;
+	return 0;
+}
+
+int generate_next(struct generate *g, struct sample *s, const float *logits, struct err *e)
+{
+	const struct generate_rules *r = g->r;
+	const struct penalty_history h = {g->ids, g->n, g->prompt};
+	int64_t done = (int64_t)(g->n - g->prompt);
 	int32_t id;
+	if (room_for(g, g->n + 1, e) ||
+	    sample_token(s, &r->sample, logits, &h, r->eos, done < r->min_new ? r->neos : 0, &g->rng, &id, e) ||
+	    (r->logprobs && keep_logprobs(g, s, logits, id, e)))
+		return -1;
+	g->ids[g->n++] = id;
+	if (generate_is_eos(r, id))
+		g->end = GENERATE_EOS;
+	else if (done + 1 >= g->room)
+		g->end = GENERATE_LENGTH;
+	return r->text ? settle(g, e) : 0;
+}
+
+void generate_release(struct generate *g)
+{
+	free(g->ids);
+	free(g->logprobs);
+	buf_release(&g->text);
+	*g = (struct generate){0};
+}
+
+int generate_run(struct generate *g, struct sample *s, struct decode *d, generate_take *take, void *arg, struct err *e)
+{
+	const int32_t *feed = g->ids;
+	size_t n = g->n;
 	decode_reset(d);
-	for (int64_t i = 0; i < room && why == GENERATE_LENGTH; i++) {
-		if (decode_feed(d, feed, n, e))
+	while (g->end == GENERATE_ON) {
+		if (decode_feed(d, feed, (int)n, e) || generate_next(g, s, decode_logits(d), e) || take(arg, g, e))
 			return -1;
-		id = sample_greedy(decode_logits(d), decode_vocab(d));
-		if (id < 0) {
-			err_data(e, "the model's logits are not numbers (NaN): its weights are damaged");
-			e->kind = ERR_IO; /* no other prompt would fare better */
-			return -1;
-		}
-		if (take(arg, id, e))
-			return -1;
-		why = generate_is_eos(r, id) ? GENERATE_EOS : GENERATE_LENGTH;
-		feed = &id;
+		feed = g->ids + g->n - 1;
 		n = 1;
 	}
-	if (end)
-		*end = why;
 	return 0;
 }

@@ -12,13 +12,27 @@ struct taken {
 	int n, stop_at;
 };
 
-static int take(void *arg, int32_t id, struct err *e)
+static int take(void *arg, const struct generate *g, struct err *e)
 {
 	struct taken *t = arg;
 	if (t->stop_at && t->n == t->stop_at)
 		return err_data(e, "enough");
-	t->v[t->n++] = id;
+	t->v[t->n++] = generate_last(g);
 	return 0;
+}
+
+/* An answer of d from its beginning. */
+static int run(struct decode *d, const struct generate_rules *r, const int32_t *prompt, int n, struct taken *t,
+               enum generate_end *end, struct err *e)
+{
+	struct generate g = {0};
+	struct sample *s = sample_open(decode_vocab(d), e);
+	int rc = !s || generate_begin(&g, r, prompt, (size_t)n, 0, 0, e) || generate_run(&g, s, d, take, t, e) ? -1 : 0;
+	if (end)
+		*end = g.end;
+	generate_release(&g);
+	sample_close(s);
+	return rc;
 }
 
 /* Numbers up to the next '|'; moves *s behind it. */
@@ -63,10 +77,10 @@ static void golden(void)
 			tiny_model(&m, has = which);
 			d = decode_open(&m, 2, &e);
 		}
-		struct generate_rules r = {.max_new = most, .neos = eos >= 0, .eos = {eos}};
+		struct generate_rules r = {.max_new = most, .neos = eos >= 0, .eos = {eos}, .sample = SAMPLE_GREEDY};
 		struct taken got = {.n = 0};
 		enum generate_end end;
-		int ok = generate_run(d, &r, prompt, np, take, &got, &end, &e) == 0;
+		int ok = run(d, &r, prompt, np, &got, &end, &e) == 0;
 		int same = ok && got.n == nw && memcmp(got.v, want, (size_t)nw * sizeof *want) == 0;
 		TEST(same, "%c: prompt of %d, eos %d: the %d ids of HF", which, np, eos, nw);
 		TEST(end == (eos >= 0 ? GENERATE_EOS : GENERATE_LENGTH), "%c: what ended it", which);
@@ -129,12 +143,12 @@ static void failures(void)
 	int32_t prompt[] = {1, 2};
 	tiny_model(&m, 'A');
 	struct decode *d = decode_open(&m, 1, &e);
-	struct generate_rules r = {.max_new = 5};
+	struct generate_rules r = {.max_new = 5, .sample = SAMPLE_GREEDY};
 	struct taken t = {.stop_at = 2};
-	TEST(generate_run(d, &r, prompt, 2, take, &t, NULL, &e) == -1 && !strcmp(e.msg, "enough") && t.n == 2, "a taker that fails ends the run");
+	TEST(run(d, &r, prompt, 2, &t, NULL, &e) == -1 && !strcmp(e.msg, "enough") && t.n == 2, "a taker that fails ends the run");
 	m.w[m.lay.lnf_b] = NAN;
 	t = (struct taken){.n = 0};
-	TEST(generate_run(d, &r, prompt, 2, take, &t, NULL, &e) == -1 && strstr(e.msg, "NaN") && t.n == 0, "NaN logits are an error, not a token");
+	TEST(run(d, &r, prompt, 2, &t, NULL, &e) == -1 && strstr(e.msg, "NaN") && t.n == 0, "NaN logits are an error, not a token");
 	decode_close(d);
 	model_release(&m);
 }
