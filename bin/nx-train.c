@@ -68,6 +68,7 @@ static const struct opt opts[] = {
 	{0, "weight-decay", OPT_F64, &rule.optim.weight_decay, "X", "decay of matrices, not of biases and LayerNorm (default 0)", 0, 1e9, NULL},
 	{0, "max-grad-norm", OPT_F64, &rule.max_norm, "X", "clip the gradient to this norm (default 1; 0: do not)", 0, 1e30, NULL},
 	{0, "skip-nan-steps", OPT_I64, &rule.skip_nan, "N", "leave out up to N updates whose loss or gradient is no finite number (default 0)", 0, 1e15, NULL},
+	{0, "gradient-checkpointing", OPT_FLAG, &rule.checkpoint, NULL, "less memory for a third more work: compute the layers again on the way back", 0, 0, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "An adapter instead of all weights", 0, 0, NULL},
 	{0, "lora", OPT_I64, &lora_rank, "RANK", "train a low-rank adapter of this rank, the model's weights rest", 1, 1 << 20, NULL},
 	{0, "lora-alpha", OPT_F64, &lora.alpha, "X", "it counts X / RANK times (default 8)", 1e-9, 1e9, NULL},

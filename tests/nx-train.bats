@@ -178,6 +178,16 @@ value() {
 	[ "$(sha256sum t*/model.safetensors | cut -d' ' -f1 | sort -u | wc -l)" -eq 18 ]
 }
 
+@test "checkpointing changes no bit" {
+	for o in '' '--max-grad-norm 0' '--lora 4 --learning-rate 1e-2'; do
+		# shellcheck disable=SC2086
+		train -q -o "a$o" --max-steps 3 $o few.jsonl
+		# shellcheck disable=SC2086
+		train -q -o "b$o" --max-steps 3 $o --gradient_checkpointing few.jsonl
+		cmp "a$o"/*model.safetensors "b$o"/*model.safetensors
+	done
+}
+
 @test "warm-up as a number of updates, or as a part of them" {
 	for o in '--warmup-steps 2' '--warmup-ratio 0.4' '--warmup_steps 0.4' '--warmup_steps 2.9 --warmup-ratio 0.9'; do
 		# shellcheck disable=SC2086

@@ -31,5 +31,5 @@ double count_flops(const struct count *n, double tokens)
 
 double count_activations(const struct config *c, int nseq, int tokens, int threads)
 {
-	return (double)model_work_bytes(c, (size_t)nseq * (size_t)tokens, tokens, threads);
+	return (double)model_work_bytes(c, (size_t)nseq * (size_t)tokens, tokens, threads, false);
 }

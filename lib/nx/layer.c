@@ -14,7 +14,7 @@ struct pass {
 	const float *w;
 	float *g;         /* gradients of w, or NULL: they rest */
 	float *lora_g;    /* gradients of the adapter */
-	const struct params_layer *o;
+	const struct params_layer *o, *og; /* places in w, in g */
 	float *x;         /* out, or dx */
 	float *dqkv;      /* way back; NULL on the way there */
 	atomic_int next;  /* head of a sequence to compute */
@@ -139,22 +139,53 @@ static void attention(struct pass *p)
 
 /* --- the way there -------------------------------------------------------------------- */
 
+/* From the layer's input to the heads' results. */
+static void heads(struct pass *p)
+{
+	const struct layer_env *v = p->v;
+	int n = v->n, c = v->c->hidden;
+	span_run(v->pool, n, 1, norm1_rows, p);
+	mat_forward(v->pool, p->k->qkv, v->h, p->w + p->o->qkv_w, bias(p->w, p->o->qkv_b), n, 3 * c, c, false);
+	lora_forward(&v->lora, LORA_QKV, p->k->qkv, v->h, 3 * c, c);
+	span_run(v->pool, n, 1, rotary_rows, p);
+	attention(p);
+}
+
+static void dense(struct pass *p)
+{
+	const struct layer_env *v = p->v;
+	int c = v->c->hidden;
+	span_run(v->pool, v->n, 1, residual_rows, p);
+	mat_forward(v->pool, middle(p), p->k->att, p->w + p->o->dense_w, bias(p->w, p->o->dense_b), v->n, c, c, true);
+	lora_forward(&v->lora, LORA_DENSE, middle(p), p->k->att, c, c);
+}
+
+static void up(struct pass *p)
+{
+	const struct layer_env *v = p->v;
+	int c = v->c->hidden, f = v->c->ffn;
+	span_run(v->pool, v->n, 1, norm2_rows, p);
+	mat_forward(v->pool, p->k->up, v->h, p->w + p->o->up_w, p->w + p->o->up_b, v->n, f, c, false);
+	lora_forward(&v->lora, LORA_UP, p->k->up, v->h, f, c);
+}
+
+void layer_again(const struct layer_env *v, const struct layer_keep *k, const float *w, const struct params_layer *o)
+{
+	struct pass p = {.v = v, .k = k, .w = w, .o = o};
+	heads(&p);
+	if (!v->c->parallel)
+		dense(&p);
+	up(&p);
+}
+
 void layer_forward(const struct layer_env *v, const struct layer_keep *k, const float *w, const struct params_layer *o,
                    float *out)
 {
 	struct pass p = {.v = v, .k = k, .w = w, .o = o, .x = out};
 	int n = v->n, c = v->c->hidden, f = v->c->ffn;
-	span_run(v->pool, n, 1, norm1_rows, &p);
-	mat_forward(v->pool, k->qkv, v->h, w + o->qkv_w, bias(w, o->qkv_b), n, 3 * c, c, false);
-	lora_forward(&v->lora, LORA_QKV, k->qkv, v->h, 3 * c, c);
-	span_run(v->pool, n, 1, rotary_rows, &p);
-	attention(&p);
-	span_run(v->pool, n, 1, residual_rows, &p);
-	mat_forward(v->pool, middle(&p), k->att, w + o->dense_w, bias(w, o->dense_b), n, c, c, true);
-	lora_forward(&v->lora, LORA_DENSE, middle(&p), k->att, c, c);
-	span_run(v->pool, n, 1, norm2_rows, &p);
-	mat_forward(v->pool, k->up, v->h, w + o->up_w, w + o->up_b, n, f, c, false);
-	lora_forward(&v->lora, LORA_UP, k->up, v->h, f, c);
+	heads(&p);
+	dense(&p);
+	up(&p);
 	span_run(v->pool, n, 1, act_rows, &p);
 	if (!v->c->parallel)
 		span_run(v->pool, n, 1, residual2_rows, &p);
@@ -217,14 +248,14 @@ static void rotary_back_rows(void *arg, int from, int to)
 static void norm1_grad_cols(void *arg, int from, int to)
 {
 	const struct pass *p = arg;
-	p->v->kr->layernorm_grad(p->g + p->o->ln1_w, p->g + p->o->ln1_b, p->v->dh, p->k->x, p->k->mean1, p->k->rstd1,
+	p->v->kr->layernorm_grad(p->g + p->og->ln1_w, p->g + p->og->ln1_b, p->v->dh, p->k->x, p->k->mean1, p->k->rstd1,
 	                         p->v->n, p->v->c->hidden, from, to);
 }
 
 static void norm2_grad_cols(void *arg, int from, int to)
 {
 	const struct pass *p = arg;
-	p->v->kr->layernorm_grad(p->g + p->o->ln2_w, p->g + p->o->ln2_b, p->v->dh, second(p), p->k->mean2, p->k->rstd2,
+	p->v->kr->layernorm_grad(p->g + p->og->ln2_w, p->g + p->og->ln2_b, p->v->dh, second(p), p->k->mean2, p->k->rstd2,
 	                         p->v->n, p->v->c->hidden, from, to);
 }
 
@@ -265,9 +296,9 @@ static void mlp_back(struct pass *p)
 	mat_back(v->pool, v->wide, p->x, p->w + p->o->down_w, n, c, f, false);
 	lora_back(&v->lora, LORA_DOWN, v->wide, p->x, c, f);
 	span_run(v->pool, n, 1, act_back_rows, p);
-	linear_grad(p, LORA_DOWN, p->o->down_w, p->o->down_b, p->x, v->wide2, c, f);
+	linear_grad(p, LORA_DOWN, p->og->down_w, p->og->down_b, p->x, v->wide2, c, f);
 	span_run(v->pool, n, 1, again2_rows, p);
-	linear_grad(p, LORA_UP, p->o->up_w, p->o->up_b, v->wide, v->h, f, c);
+	linear_grad(p, LORA_UP, p->og->up_w, p->og->up_b, v->wide, v->h, f, c);
 	mat_back(v->pool, v->dh, v->wide, p->w + p->o->up_w, n, f, c, false);
 	lora_back(&v->lora, LORA_UP, v->dh, v->wide, f, c);
 }
@@ -285,7 +316,7 @@ static void dense_back(struct pass *p)
 	int c = p->v->c->hidden;
 	mat_back(p->v->pool, p->v->datt, p->x, p->w + p->o->dense_w, p->v->n, c, c, false);
 	lora_back(&p->v->lora, LORA_DENSE, p->v->datt, p->x, c, c);
-	linear_grad(p, LORA_DENSE, p->o->dense_w, p->o->dense_b, p->x, p->k->att, c, c);
+	linear_grad(p, LORA_DENSE, p->og->dense_w, p->og->dense_b, p->x, p->k->att, c, c);
 }
 
 /* A key's bias outside the rotary dimensions adds the same to all of a row's scores, which softmax
@@ -294,8 +325,8 @@ static void dense_back(struct pass *p)
 static void clear_key_bias(const struct pass *p)
 {
 	const struct config *c = p->v->c;
-	for (int h = 0; p->o->qkv_b != SIZE_MAX && h < c->heads; h++) {
-		float *key = p->g + p->o->qkv_b + (size_t)(3 * h + 1) * (size_t)c->head_dim;
+	for (int h = 0; p->og->qkv_b != SIZE_MAX && h < c->heads; h++) {
+		float *key = p->g + p->og->qkv_b + (size_t)(3 * h + 1) * (size_t)c->head_dim;
 		memset(key + c->rotary_dims, 0, (size_t)(c->head_dim - c->rotary_dims) * sizeof *key);
 	}
 }
@@ -309,7 +340,7 @@ static void attention_back(struct pass *p)
 	attention(p);
 	span_run(v->pool, n, 1, rotary_back_rows, p);
 	span_run(v->pool, n, 1, again1_rows, p);
-	linear_grad(p, LORA_QKV, p->o->qkv_w, p->o->qkv_b, p->dqkv, v->h, 3 * c, c);
+	linear_grad(p, LORA_QKV, p->og->qkv_w, p->og->qkv_b, p->dqkv, v->h, 3 * c, c);
 	mat_back(v->pool, v->dh, p->dqkv, p->w + p->o->qkv_w, n, 3 * c, c, false);
 	lora_back(&v->lora, LORA_QKV, v->dh, p->dqkv, 3 * c, c);
 	if (p->g) {
@@ -322,11 +353,11 @@ static void attention_back(struct pass *p)
 /* dx is added to in place, so what needs it as it came is done first: in the
  * parallel form dense as well as the mlp; in the sequential one dense comes after
  * the second LayerNorm has added its share. */
-void layer_backward(const struct layer_env *v, const struct layer_keep *k, const float *w, float *g,
-                    const struct params_layer *o, float *dx)
+void layer_backward(const struct layer_env *v, const struct layer_keep *k, const float *w, const struct params_layer *o,
+                    float *g, const struct params_layer *og, float *dx)
 {
 	bool adapted = v->lora.l != NULL;
-	struct pass p = {.v = v, .k = k, .w = w, .g = adapted ? NULL : g, .lora_g = g, .o = o, .x = dx};
+	struct pass p = {.v = v, .k = k, .w = w, .g = adapted ? NULL : g, .lora_g = g, .o = o, .og = og, .x = dx};
 	mlp_back(&p);
 	if (v->c->parallel)
 		dense_back(&p);

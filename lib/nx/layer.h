@@ -1,7 +1,7 @@
 /* layer.h - one transformer layer, forward and backward side by side.
  *
  *	layer_forward(&env, &keep[l], w, &lay->layer[l], keep[l + 1].x);
- *	layer_backward(&env, &keep[l], w, grad, &lay->layer[l], dx);
+ *	layer_backward(&env, &keep[l], w, &lay->layer[l], grad, &lay->layer[l], dx);
  *
  * n rows, C = hidden, F = ffn, H = heads. A layer keeps about 9 C floats a row
  * (10 C where the residual is sequential); LayerNorm and activation are computed
@@ -50,9 +50,12 @@ struct layer_env {
 /* out (n, C), not k->x. */
 void layer_forward(const struct layer_env *v, const struct layer_keep *k, const float *w, const struct params_layer *o,
                    float *out);
+/* All that k holds of the way there once more from k->x, to the bit, for a way back whose k has
+ * served other layers since: the last two products, which only the result needs, are left out. */
+void layer_again(const struct layer_env *v, const struct layer_keep *k, const float *w, const struct params_layer *o);
 /* dx (n, C) comes as the gradient of out and leaves as that of x; g is added to: the gradient of
- * w, laid out as it, or where there is an adapter that of the adapter alone. */
-void layer_backward(const struct layer_env *v, const struct layer_keep *k, const float *w, float *g,
-                    const struct params_layer *o, float *dx);
+ * w at the offsets `og`, or where there is an adapter that of the adapter alone, laid out by its table. */
+void layer_backward(const struct layer_env *v, const struct layer_keep *k, const float *w, const struct params_layer *o,
+                    float *g, const struct params_layer *og, float *dx);
 
 #endif

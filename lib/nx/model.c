@@ -12,6 +12,7 @@
 #include "nx/modelfile.h"
 #include "nx/span.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,11 +153,13 @@ struct work {
 	int nrows;
 
 	struct layer_keep *keep; /* one a layer, or one for all where there is no way back */
+	bool checkpoint;         /* all share what they keep but for their inputs */
 	struct layer_env env;
 	float *x;          /* (n, C) what the last layer gives */
 	float *mean, *rstd; /* n of the final LayerNorm */
 	float *dx;         /* (n, C) */
 	float *logits;     /* losshead's scratch */
+	float *taken;      /* gradients of the embedding or what is behind the layers, then of a layer */
 };
 
 struct work *model_work(const struct model *m, int threads, struct err *e)
@@ -177,6 +180,11 @@ struct work *model_work(const struct model *m, int threads, struct err *e)
 	return NULL;
 }
 
+void model_work_checkpoint(struct work *ws)
+{
+	ws->checkpoint = true;
+}
+
 void model_work_close(struct work *ws)
 {
 	if (!ws)
@@ -186,6 +194,7 @@ void model_work_close(struct work *ws)
 	free(ws->keep);
 	free(ws->mem);
 	free(ws->nll);
+	free(ws->taken);
 	free(ws);
 }
 
@@ -198,9 +207,9 @@ static float *take(float *base, size_t *used, size_t n)
 	return p;
 }
 
+/* All but the input. */
 static void lay_out_keep(struct layer_keep *k, const struct config *c, size_t n, float *base, size_t *used)
 {
-	k->x = take(base, used, n * c->hidden);
 	k->mid = c->parallel ? NULL : take(base, used, n * c->hidden);
 	k->mean1 = take(base, used, n);
 	k->rstd1 = take(base, used, n);
@@ -218,10 +227,17 @@ static size_t lay_out(struct work *ws, size_t n, int longest, int threads, bool 
 {
 	const struct config *c = &ws->c;
 	struct layer_env *v = &ws->env;
-	struct layer_keep none;
+	struct layer_keep none, *k = &none;
 	size_t used = 0, wide = c->ffn > 3 * c->hidden || !back ? c->ffn : 3 * c->hidden;
-	for (int l = 0; l < (back ? c->layers : 1); l++)
-		lay_out_keep(ws->keep ? &ws->keep[l] : &none, c, n, base, &used);
+	for (int l = 0; l < (back ? c->layers : 1); l++) {
+		const struct layer_keep *last = k;
+		k = ws->keep ? &ws->keep[l] : &none;
+		if (l > 0 && ws->checkpoint)
+			*k = *last;
+		else
+			lay_out_keep(k, c, n, base, &used);
+		k->x = take(base, &used, n * c->hidden);
+	}
 	ws->x = take(base, &used, n * c->hidden);
 	ws->mean = take(base, &used, n);
 	ws->rstd = take(base, &used, n);
@@ -241,9 +257,9 @@ static size_t lay_out(struct work *ws, size_t n, int longest, int threads, bool 
 	return used;
 }
 
-size_t model_work_bytes(const struct config *c, size_t rows, int longest, int threads)
+size_t model_work_bytes(const struct config *c, size_t rows, int longest, int threads, bool checkpoint)
 {
-	struct work ws = {.c = *c};
+	struct work ws = {.c = *c, .checkpoint = checkpoint};
 	return lay_out(&ws, rows, longest, threads, true, true, NULL) * sizeof(float);
 }
 
@@ -315,7 +331,10 @@ struct pass {
 	const struct model *m;
 	struct work *ws;
 	const struct batch *b;
-	float *g;
+	float *g;                         /* gradients by the table, or NULL: */
+	float *embed, *lnf_w, *lnf_b;     /* those outside the layers, */
+	float *layer;                     /* those of a layer, */
+	const struct model_taker *t;      /* and who takes them */
 };
 
 static void embed_rows(void *arg, int from, int to)
@@ -377,30 +396,65 @@ static void final_norm_back_rows(void *arg, int from, int to)
 static void final_norm_grad_cols(void *arg, int from, int to)
 {
 	const struct pass *p = arg;
-	p->ws->kr->layernorm_grad(p->g + p->m->lay.lnf_w, p->g + p->m->lay.lnf_b, p->ws->env.dh, p->ws->x, p->ws->mean,
-	                          p->ws->rstd, p->ws->env.n, p->m->cfg.hidden, from, to);
+	p->ws->kr->layernorm_grad(p->lnf_w, p->lnf_b, p->ws->env.dh, p->ws->x, p->ws->mean, p->ws->rstd, p->ws->env.n,
+	                          p->m->cfg.hidden, from, to);
 }
 
 static void embed_back_cols(void *arg, int from, int to)
 {
 	const struct pass *p = arg;
-	p->ws->kr->embed_back(p->g + p->m->lay.embed, p->ws->dx, p->b->ids, p->ws->env.n, p->m->cfg.hidden, from, to);
+	p->ws->kr->embed_back(p->embed, p->ws->dx, p->b->ids, p->ws->env.n, p->m->cfg.hidden, from, to);
+}
+
+/* What a layer's way back needs, where layers share their room for it: the last layer's is still there. */
+static void keep_again(struct pass *p, int l)
+{
+	if (p->ws->checkpoint && l + 1 < p->m->cfg.layers)
+		layer_again(&p->ws->env, &p->ws->keep[l], p->m->w, &p->m->lay.layer[l]);
+}
+
+/* The places of layer l's gradients in an array that begins with them. */
+static struct params_layer from_zero(const struct params *lay, int l)
+{
+	struct params_layer o = lay->layer[l];
+	size_t first = lay->t[1 + l * lay->per_layer].off;
+	size_t *each[] = {&o.ln1_w, &o.ln1_b, &o.ln2_w, &o.ln2_b, &o.qkv_w, &o.qkv_b,
+	                  &o.dense_w, &o.dense_b, &o.up_w, &o.up_b, &o.down_w, &o.down_b};
+	for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+		if (*each[i] != SIZE_MAX)
+			*each[i] -= first;
+	return o;
+}
+
+static int layer_back(struct pass *p, int l, struct err *e)
+{
+	const struct params *lay = &p->m->lay;
+	struct work *ws = p->ws;
+	struct params_layer o = p->t ? from_zero(lay, l) : lay->layer[l];
+	int first = 1 + l * lay->per_layer;
+	adapt(p, l);
+	keep_again(p, l);
+	layer_backward(&ws->env, &ws->keep[l], p->m->w, &lay->layer[l], p->t ? p->layer : p->g, &o, ws->dx);
+	return p->t ? p->t->take(p->t->arg, first, first + lay->per_layer, p->layer, e) : 0;
 }
 
 /* From env.dh, the gradient of the final LayerNorm's output. */
-static void backward(struct pass *p)
+static int backward(struct pass *p, struct err *e)
 {
 	const struct model *m = p->m;
 	struct work *ws = p->ws;
+	int behind = 1 + m->cfg.layers * m->lay.per_layer;
 	if (!m->lora)
 		span_run(ws->pool, m->cfg.hidden, 16, final_norm_grad_cols, p);
 	span_run(ws->pool, ws->env.n, 1, final_norm_back_rows, p);
-	for (int l = m->cfg.layers; l-- > 0;) {
-		adapt(p, l);
-		layer_backward(&ws->env, &ws->keep[l], m->w, p->g, &m->lay.layer[l], ws->dx);
-	}
+	if (p->t && p->t->take(p->t->arg, behind, m->lay.n, p->lnf_w, e))
+		return -1;
+	for (int l = m->cfg.layers; l-- > 0;)
+		if (layer_back(p, l, e))
+			return -1;
 	if (!m->lora)
 		span_run(ws->pool, m->cfg.hidden, 16, embed_back_cols, p);
+	return p->t ? p->t->take(p->t->arg, 0, 1, p->embed, e) : 0;
 }
 
 /* --- loss --------------------------------------------------------------------------- */
@@ -431,35 +485,84 @@ static int list_scored(struct work *ws, const struct batch *b, struct err *e)
 	return m;
 }
 
-int model_loss(const struct model *m, struct work *ws, const struct batch *b, double scale, float *grad, double *nll,
-               struct err *e)
+/* The loss, and where p has a place for them gradients; dhead: that of the head. */
+static int loss(struct pass *p, bool back, double scale, float *dhead, double *nll, struct err *e)
 {
-	bool back = grad && scale != 0;
-	struct pass p = {m, ws, b, back ? grad : NULL};
-	if (prepare(ws, b, back, true, e))
+	const struct model *m = p->m;
+	struct work *ws = p->ws;
+	if (prepare(ws, p->b, back, true, e))
 		return -1;
-	int scored = list_scored(ws, b, e);
+	int scored = list_scored(ws, p->b, e);
 	if (scored < 0)
 		return -1;
 	*nll = 0;
 	if (scored == 0)
 		return 0;
-	forward(&p, back);
+	forward(p, back);
 	struct losshead l = {.kr = ws->kr, .pool = ws->pool, .vocab = m->cfg.vocab, .hidden = m->cfg.hidden,
-	                     .w = m->w + m->lay.head, .dw = back && !m->lora ? grad + m->lay.head : NULL, .h = ws->env.h,
+	                     .w = m->w + m->lay.head, .dw = back && !m->lora ? dhead : NULL, .h = ws->env.h,
 	                     .dh = back ? ws->env.dh : NULL, .rows = ws->rows, .label = ws->label, .m = scored,
 	                     .scale = (float)scale, .scratch = ws->logits, .nll = ws->nll};
 	if (back)
 		memset(ws->env.dh, 0, (size_t)ws->env.n * (size_t)m->cfg.hidden * sizeof *ws->env.dh);
 	*nll = losshead_run(&l);
-	if (back)
-		backward(&p);
-	return 0;
+	return back && (!p->t || isfinite(*nll * scale)) ? backward(p, e) : 0;
+}
+
+int model_loss(const struct model *m, struct work *ws, const struct batch *b, double scale, float *grad, double *nll,
+               struct err *e)
+{
+	const struct params *lay = &m->lay;
+	struct pass p = {.m = m, .ws = ws, .b = b};
+	if (!grad || scale == 0)
+		return loss(&p, false, 0, NULL, nll, e);
+	p.g = grad;
+	if (m->lora)
+		return loss(&p, true, scale, NULL, nll, e);
+	p.embed = grad + lay->embed;
+	p.lnf_w = grad + lay->lnf_w;
+	p.lnf_b = grad + lay->lnf_b;
+	return loss(&p, true, scale, grad + lay->head, nll, e);
+}
+
+/* Floats of an array for the embedding's gradient, which then serves what is behind the layers.
+ * Where the head is the embedding's matrix the two are under way at once. */
+static size_t wide_floats(const struct params *lay)
+{
+	size_t vocab = lay->t[1].off, behind = lay->total - lay->lnf_w;
+	if (lay->head == lay->embed)
+		return vocab + behind;
+	return vocab > behind ? vocab : behind;
+}
+
+static size_t layer_floats(const struct params *lay)
+{
+	return lay->t[1 + lay->per_layer].off - lay->t[1].off;
+}
+
+size_t model_taken_bytes(const struct params *lay)
+{
+	return (wide_floats(lay) + layer_floats(lay)) * sizeof(float);
+}
+
+int model_loss_taken(const struct model *m, struct work *ws, const struct batch *b, double scale,
+                     const struct model_taker *t, double *nll, struct err *e)
+{
+	const struct params *lay = &m->lay;
+	struct pass p = {.m = m, .ws = ws, .b = b, .t = t};
+	bool tied = lay->head == lay->embed;
+	if (!ws->taken && !(ws->taken = params_floats(model_taken_bytes(lay) / sizeof(float))))
+		return err_mem(e);
+	p.embed = ws->taken;
+	p.lnf_w = ws->taken + (tied ? lay->t[1].off : 0);
+	p.lnf_b = p.lnf_w + (lay->lnf_b - lay->lnf_w);
+	p.layer = ws->taken + wide_floats(lay);
+	return loss(&p, true, scale, tied ? p.embed : p.lnf_w + (lay->head - lay->lnf_w), nll, e);
 }
 
 int model_scores(const struct model *m, struct work *ws, const struct batch *b, struct model_score *score, struct err *e)
 {
-	struct pass p = {m, ws, b, NULL};
+	struct pass p = {.m = m, .ws = ws, .b = b};
 	if (prepare(ws, b, false, true, e))
 		return -1;
 	int scored = list_scored(ws, b, e), at = 0;
@@ -485,7 +588,7 @@ int model_scores(const struct model *m, struct work *ws, const struct batch *b, 
 
 int model_logits(const struct model *m, struct work *ws, const struct batch *b, float *logits, struct err *e)
 {
-	struct pass p = {m, ws, b, NULL};
+	struct pass p = {.m = m, .ws = ws, .b = b};
 	if (prepare(ws, b, false, false, e))
 		return -1;
 	forward(&p, false);

@@ -21,6 +21,7 @@
 #include "nx/config.h"
 #include "nx/params.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,9 +63,12 @@ struct batch {
 
 struct work; /* activations and threads; grows to the largest batch seen */
 struct work *model_work(const struct model *m, int threads, struct err *e);
+/* From now on only each layer's input is kept for the way back, which computes the rest again, to
+ * the same bits (gradient checkpointing, Chen et al. 2016). */
+void model_work_checkpoint(struct work *ws);
 void model_work_close(struct work *ws);
 /* Bytes that model_loss with gradients holds for so many rows (activations, scratch and a chunk of logits). */
-size_t model_work_bytes(const struct config *c, size_t rows, int longest, int threads);
+size_t model_work_bytes(const struct config *c, size_t rows, int longest, int threads, bool checkpoint);
 
 /* Number of rows of b that are scored: labels[1:] of every sequence that are not -100. */
 int64_t model_scored(const struct batch *b);
@@ -72,6 +76,19 @@ int64_t model_scored(const struct batch *b);
  * With grad != NULL adds scale * d(sum)/dw to grad, laid out by model_trained_lay. */
 int model_loss(const struct model *m, struct work *ws, const struct batch *b, double scale, float *grad, double *nll,
                struct err *e);
+/* Takes gradients as soon as the way back has finished them: that of the tensors from <= i < to of the
+ * table stands at g, as in the table from tensor `from` on. Leaves g all 0. May change these weights:
+ * nothing reads them any more. -1 with e filled ends the way back. */
+struct model_taker {
+	int (*take)(void *arg, int from, int to, float *g, struct err *e);
+	void *arg;
+};
+/* model_loss whose gradient is never held whole, only that of the vocabulary's matrix or of a layer.
+ * Nothing is taken where the loss is no finite number. Not for a model with an adapter. */
+int model_loss_taken(const struct model *m, struct work *ws, const struct batch *b, double scale,
+                     const struct model_taker *t, double *nll, struct err *e);
+/* Bytes of gradients that it holds. */
+size_t model_taken_bytes(const struct params *lay);
 /* The same for each sequence by itself, with the rows whose label is the likeliest token: score has b->nseq entries. */
 struct model_score {
 	double nll;

@@ -16,7 +16,8 @@ struct optim {
 	struct optim_rule rule;
 	struct pool *pool;
 	const struct update *u;
-	int64_t t;     /* steps done */
+	int64_t t;     /* steps done, or begun */
+	double rate, scale; /* of the step begun */
 	float *state;  /* AdamW: m, laid out as the parameters; Adafactor: each tensor's R and C, or V; SGD: nothing */
 	float *state2; /* AdamW: v; NULL else */
 	size_t *place; /* Adafactor: where tensor i's state begins */
@@ -112,24 +113,36 @@ void optim_close(struct optim *o)
 struct norm_job {
 	struct optim *o;
 	const float *g;
+	size_t n;
 };
 
 static void norm_part(void *arg, int i)
 {
 	const struct norm_job *j = arg;
-	size_t at = (size_t)i * NORM_PART, left = j->o->lay->total - at;
+	size_t at = (size_t)i * NORM_PART, left = j->n - at;
 	j->o->sums[i] = j->o->u->sumsq(j->g + at, left < NORM_PART ? left : NORM_PART);
 }
 
-double optim_norm(struct optim *o, const float *g)
+static double square(struct optim *o, const float *g, size_t n)
 {
-	struct norm_job j = {o, g};
-	int parts = (int)((o->lay->total + NORM_PART - 1) / NORM_PART);
+	struct norm_job j = {o, g, n};
+	int parts = (int)((n + NORM_PART - 1) / NORM_PART);
 	double s = 0;
 	pool_run(o->pool, parts, norm_part, &j);
 	for (int i = 0; i < parts; i++)
 		s += o->sums[i];
-	return sqrt(s);
+	return s;
+}
+
+double optim_norm(struct optim *o, const float *g)
+{
+	return sqrt(square(o, g, o->lay->total));
+}
+
+double optim_square(struct optim *o, const float *g, int from, int to)
+{
+	const struct params *lay = o->lay;
+	return square(o, g, (to < lay->n ? lay->t[to].off : lay->total) - lay->t[from].off);
 }
 
 double optim_clip(double norm, double max)
@@ -281,13 +294,15 @@ static void whole(struct step_job *j, double rate)
 
 /* --- a step ------------------------------------------------------------------------ */
 
-static void step_tensor(struct optim *o, int i, float *w, float *g, double rate, struct step_job *j)
+/* g: the tensor's gradient. */
+static void step_tensor(struct optim *o, int i, float *w, float *g, struct step_job *j)
 {
+	double rate = o->rate;
 	const struct param *t = &o->lay->t[i];
 	size_t parts = t->n / PART;
 	double d = t->decay ? o->rule.weight_decay : 0;
 	j->w = w + t->off;
-	j->g = g + t->off;
+	j->g = g;
 	j->rows = t->rows;
 	j->cols = t->cols ? t->cols : 1;
 	j->parts = parts < 1 ? 1 : parts > PARTS ? PARTS : (int)parts;
@@ -312,13 +327,24 @@ static void step_tensor(struct optim *o, int i, float *w, float *g, double rate,
 		whole(j, rate);
 }
 
+void optim_begin(struct optim *o, double rate, double scale)
+{
+	o->t++;
+	o->rate = rate;
+	o->scale = scale;
+}
+
+void optim_tensors(struct optim *o, float *w, float *g, int from, int to)
+{
+	struct step_job j = {.o = o, .scale = (float)o->scale, .adamw = adamw_constants(o, o->rate, o->scale)};
+	for (int i = from; i < to; i++)
+		step_tensor(o, i, w, g + (o->lay->t[i].off - o->lay->t[from].off), &j);
+}
+
 void optim_step(struct optim *o, float *w, float *g, double rate, double scale)
 {
-	struct step_job j = {.o = o, .scale = (float)scale};
-	o->t++;
-	j.adamw = adamw_constants(o, rate, scale);
-	for (int i = 0; i < o->lay->n; i++)
-		step_tensor(o, i, w, g, rate, &j);
+	optim_begin(o, rate, scale);
+	optim_tensors(o, w, g, 0, o->lay->n);
 }
 
 /* --- the state on disk ---------------------------------------------------------------- */

@@ -60,7 +60,13 @@ int optim_load(struct optim *o, const char *path, struct err *e);
 double optim_norm(struct optim *o, const float *g);
 /* min(1, max / (norm + 1e-6)), as torch's clip_grad_norm_; 1 where max is 0: no clipping. */
 double optim_clip(double norm, double max);
+/* The sum of squares of the gradient of the tensors from <= i < to, which stands at g as in the table. */
+double optim_square(struct optim *o, const float *g, int from, int to);
 /* One step. g is multiplied by `scale` as it is read, and cleared. */
 void optim_step(struct optim *o, float *w, float *g, double rate, double scale);
+/* The same in parts: one optim_begin, then every tensor once in any order. w: all weights; g: the
+ * gradient of the tensors from <= i < to. */
+void optim_begin(struct optim *o, double rate, double scale);
+void optim_tensors(struct optim *o, float *w, float *g, int from, int to);
 
 #endif

@@ -63,6 +63,7 @@ int params_layout(struct params *p, const struct config *c, struct err *e)
 	p->embed = params_add(p, "gpt_neox.embed_in.weight", c->vocab, c->hidden, PARAMS_NORMAL);
 	for (int l = 0; l < c->layers; l++)
 		place_layer(p, c, l);
+	p->per_layer = (p->n - 1) / c->layers;
 	p->lnf_w = params_add(p, "gpt_neox.final_layer_norm.weight", c->hidden, 0, PARAMS_ONE);
 	p->lnf_b = params_add(p, "gpt_neox.final_layer_norm.bias", c->hidden, 0, PARAMS_ZERO);
 	p->head = c->tied ? p->embed : params_add(p, "embed_out.weight", c->vocab, c->hidden, PARAMS_NORMAL);
@@ -76,17 +77,22 @@ void params_release(struct params *p)
 	*p = (struct params){0};
 }
 
-float *params_alloc(const struct params *p)
+float *params_floats(size_t n)
 {
 	const size_t huge = (size_t)2 << 20;
-	size_t bytes = p->total * sizeof(float), align = bytes >= 2 * huge ? huge : 64;
-	if (p->total > SIZE_MAX / 8)
+	size_t bytes = n * sizeof(float), align = bytes >= 2 * huge ? huge : 64;
+	if (n > SIZE_MAX / 8)
 		return NULL;
 	bytes = (bytes + align - 1) / align * align;
-	float *v = aligned_alloc(align, bytes);
+	float *v = aligned_alloc(align, bytes ? bytes : align);
 	if (!v)
 		return NULL;
 	if (align == huge)
 		madvise(v, bytes, MADV_HUGEPAGE); /* advice: where it cannot be followed nothing is lost */
 	return memset(v, 0, bytes);
+}
+
+float *params_alloc(const struct params *p)
+{
+	return params_floats(p->total);
 }

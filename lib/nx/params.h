@@ -38,6 +38,7 @@ struct params {
 	size_t total; /* floats of an array, padding between tensors included */
 	size_t count; /* parameters proper, as HF's num_parameters() */
 	struct params_layer *layer;
+	int per_layer; /* tensors of a layer: layer l's are 1 + l * per_layer and those behind it, in front is embed */
 	size_t embed, lnf_w, lnf_b, head; /* head == embed when tied */
 };
 
@@ -47,5 +48,6 @@ size_t params_add(struct params *p, const char *name, int rows, int cols, enum p
 void params_release(struct params *p);
 /* `total` floats, zeroed, aligned to 64 bytes (2 MiB and huge pages for large ones); NULL when out of memory. Free with free(). */
 float *params_alloc(const struct params *p);
+float *params_floats(size_t n); /* the same for any n */
 
 #endif

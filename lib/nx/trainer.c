@@ -19,7 +19,8 @@ struct trainer {
 	struct optim *optim;
 	struct sampler sampler;
 	struct sched sched;
-	float *grad; /* all 0 between updates */
+	float *grad; /* all 0 between updates; NULL until an update needs one */
+	size_t inner; /* tokens of an update that may step in its way back, 0: none */
 
 	int64_t step;          /* updates made or skipped */
 	int64_t skipped;
@@ -71,15 +72,45 @@ int trainer_plan(struct trainer_plan *p, const struct trainer_rule *r, size_t n,
 	return 0;
 }
 
+/* Tokens of an update that may step the optimizer in the way back: a record runs in one pass whatever
+ * its length. Checkpointing changes no bit, so it has no say in this. */
+static size_t inner_tokens(const struct model *m, const struct dataset *d, const struct trainer_rule *r, int threads)
+{
+	size_t n = 0;
+	if (r->max_norm > 0 || r->skip_nan > 0 || m->lora)
+		return 0;
+	do
+		n += TRAINER_PASS;
+	while (n < INT32_MAX / 2 && model_work_bytes(&m->cfg, n + TRAINER_PASS, (int)d->longest_piece, threads, false) <=
+	                                m->lay.total * sizeof(float));
+	return n > d->longest ? n : d->longest;
+}
+
+/* The most tokens an update can have, no more than it takes to know that it is above `enough`. */
+static size_t most_tokens(const struct dataset *d, const struct trainer_rule *r, size_t enough)
+{
+	double records = (double)r->batch * (double)r->accum * (r->sampler == SAMPLER_HF_425 ? 2 : 1);
+	if (records > (double)d->n)
+		records = (double)d->n;
+	double n = records * (double)d->longest, all = (double)(d->n ? d->start[d->n] : 0);
+	n = n < all ? n : all;
+	return n > (double)enough ? enough + 1 : (size_t)n;
+}
+
 size_t trainer_bytes(const struct model *m, const struct dataset *d, const struct trainer_rule *r, int threads)
 {
-	size_t tokens = d->n ? d->start[d->n] : 0;
-	size_t rows = d->longest > TRAINER_PASS ? d->longest : TRAINER_PASS;
+	size_t tokens = d->n ? d->start[d->n] : 0, inner = inner_tokens(m, d, r, threads);
+	size_t most = most_tokens(d, r, inner), rows = d->longest > TRAINER_PASS ? d->longest : TRAINER_PASS;
 	const struct params *lay = model_trained_lay(m);
 	size_t weights = m->lay.total + (m->lora ? lay->total : 0);
-	return (weights + lay->total) * sizeof(float) + optim_bytes(lay, r->optim.kind) +
-	       model_work_bytes(&m->cfg, rows, (int)d->longest_piece, threads) + tokens * sizeof *d->ids * (d->labels ? 2 : 1) +
-	       d->n * sizeof *d->start;
+	size_t grad = most > inner ? lay->total * sizeof(float) : 0;
+	if (inner) {
+		grad += model_taken_bytes(lay);
+		rows = most < inner ? most : inner;
+	}
+	return weights * sizeof(float) + grad + optim_bytes(lay, r->optim.kind) +
+	       model_work_bytes(&m->cfg, rows, (int)d->longest_piece, threads, r->checkpoint) +
+	       tokens * sizeof *d->ids * (d->labels ? 2 : 1) + d->n * sizeof *d->start;
 }
 
 /* --- opening ----------------------------------------------------------------------- */
@@ -111,13 +142,15 @@ int trainer_open(struct trainer **out, struct model *m, const struct dataset *d,
 	t->sched = (struct sched){r->sched, t->plan.warmup, t->plan.steps, r->sched_floor};
 	t->order = sampler_epoch(&t->sampler, 0);
 	t->pool = pool_open(threads);
-	t->grad = params_alloc(model_trained_lay(m));
-	if (!t->pool || !t->grad) {
+	if (!t->pool) {
 		err_mem(e);
 		goto failed;
 	}
 	if (!(t->ws = model_work(m, threads, e)) || optim_open(&t->optim, model_trained_lay(m), &r->optim, t->pool, e))
 		goto failed;
+	if (r->checkpoint)
+		model_work_checkpoint(t->ws);
+	t->inner = inner_tokens(m, d, r, threads);
 	*out = t;
 	return 0;
 failed:
@@ -180,6 +213,13 @@ static void pick_update(struct trainer *t)
 
 /* --- the passes of an update ----------------------------------------------------------- */
 
+static int need_grad(struct trainer *t, struct err *e)
+{
+	if (!t->grad)
+		t->grad = params_alloc(model_trained_lay(t->m));
+	return t->grad ? 0 : err_mem(e);
+}
+
 static int flush(struct trainer *t, struct err *e)
 {
 	double nll = 0;
@@ -221,6 +261,8 @@ static double batch_scale(const struct trainer *t, size_t n)
 static int run_update(struct trainer *t, size_t all, struct err *e)
 {
 	size_t from = 0;
+	if (need_grad(t, e))
+		return -1;
 	t->loss = 0;
 	dataset_pack_reset(&t->pack);
 	for (size_t b = 0; b < t->nbound; from = t->bound[b++]) {
@@ -238,7 +280,8 @@ static int run_update(struct trainer *t, size_t all, struct err *e)
 
 static void clear_grad(struct trainer *t)
 {
-	memset(t->grad, 0, model_trained_lay(t->m)->total * sizeof *t->grad);
+	if (t->grad)
+		memset(t->grad, 0, model_trained_lay(t->m)->total * sizeof *t->grad);
 }
 
 /* Whether record i alone, run by itself, gives a loss or gradient that is no finite number. */
@@ -247,6 +290,8 @@ static int is_bad(struct trainer *t, size_t i, double scale, struct err *e)
 	double nll = 0;
 	if (!dataset_scored(t->d, i))
 		return 0;
+	if (need_grad(t, e))
+		return -1;
 	clear_grad(t);
 	dataset_pack_reset(&t->pack);
 	if (dataset_pack_add(&t->pack, t->d, i, e) || model_loss(t->m, t->ws, &t->pack.b, scale, t->grad, &nll, e))
@@ -279,12 +324,77 @@ static int not_finite(struct trainer *t, struct trainer_step *s, const char *wha
 	return 0;
 }
 
+/* --- the optimizer's step in the way back ------------------------------------------------ */
+
+/* What is left of an update when its gradients come one by one. */
+struct inner {
+	struct trainer *t;
+	double square; /* of the gradient so far */
+	double rate;
+	bool begun;
+};
+
+static int take(void *arg, int from, int to, float *g, struct err *e)
+{
+	struct inner *n = arg;
+	struct trainer *t = n->t;
+	double s = optim_square(t->optim, g, from, to);
+	n->square += s;
+	if (!isfinite(s)) /* the layers above have been changed: this model is lost */
+		return err_data(e, "step %lld: the gradient of %s is no finite number; the update's first record is record %lu of the input",
+		                (long long)t->step + 1, t->m->lay.t[from].name, t->pick[0] + 1UL);
+	if (!n->begun)
+		optim_begin(t->optim, n->rate, 1);
+	n->begun = true;
+	optim_tensors(t->optim, t->m->w, g, from, to);
+	return 0;
+}
+
+/* Whether the update runs in one pass and may step within: its records are in the pack then. */
+static int pack_inner(struct trainer *t, size_t n, struct err *e)
+{
+	size_t tokens = 0;
+	if (!t->inner || !n || (t->r.reduction != TRAINER_TOKEN && t->nbound > 1))
+		return 0;
+	for (size_t k = 0; k < t->npick; k++)
+		if (dataset_scored(t->d, t->pick[k]))
+			tokens += dataset_len(t->d, t->pick[k]);
+	if (tokens > t->inner)
+		return 0;
+	dataset_pack_reset(&t->pack);
+	for (size_t k = 0; k < t->npick; k++)
+		if (dataset_scored(t->d, t->pick[k]) && dataset_pack_add(&t->pack, t->d, t->pick[k], e))
+			return -1;
+	return 1;
+}
+
+static int learn_inner(struct trainer *t, struct trainer_step *s, struct err *e)
+{
+	struct inner n = {.t = t, .rate = s->rate};
+	struct model_taker taker = {take, &n};
+	double nll = 0;
+	t->scale = batch_scale(t, s->scored);
+	if (model_loss_taken(t->m, t->ws, &t->pack.b, t->scale, &taker, &nll, e))
+		return -1;
+	dataset_pack_reset(&t->pack);
+	s->loss = nll * t->scale;
+	if (!isfinite(s->loss))
+		return not_finite(t, s, "loss", s->loss, e);
+	s->grad_norm = sqrt(n.square);
+	return 0;
+}
+
+/* --- an update ---------------------------------------------------------------------------- */
+
 static int learn(struct trainer *t, struct trainer_step *s, struct err *e)
 {
+	s->rate = t->r.rate * sched_factor(&t->sched, t->step);
+	int inner = pack_inner(t, s->scored, e);
+	if (inner)
+		return inner < 0 ? -1 : learn_inner(t, s, e);
 	if (run_update(t, s->scored, e))
 		return -1;
 	s->loss = t->loss;
-	s->rate = t->r.rate * sched_factor(&t->sched, t->step);
 	if (!isfinite(s->loss))
 		return not_finite(t, s, "loss", s->loss, e);
 	s->grad_norm = optim_norm(t->optim, t->grad);
@@ -374,6 +484,8 @@ int trainer_measure(struct trainer *t, double *token, double *update, struct err
 		tokens = t->pack.b.nseq ? (size_t)t->pack.b.start[t->pack.b.nseq] : 0;
 	}
 	*token = *update = 0;
+	if (need_grad(t, e))
+		return -1;
 	/* the first round makes memory real */
 	for (int round = 0; round < 2 && tokens; round++) {
 		double nll, from = progress_clock();

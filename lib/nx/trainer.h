@@ -24,7 +24,13 @@
  *
  * The records of an update run through the model in as few passes as hold
  * TRAINER_PASS tokens, without padding: which batch a record is in decides its
- * weight in the loss, nothing else. */
+ * weight in the loss, nothing else.
+ *
+ * IN THE WAY BACK. Clipping needs the whole gradient before the first weight is
+ * changed. Without it, and without skip_nan and an adapter, an update that runs in
+ * one pass steps the optimizer layer by layer as gradients come, and holds no more
+ * of them than one layer's. One pass then takes a record of any length, and several
+ * that have together no more activations than the gradient would have had. */
 #ifndef NX_TRAINER_H
 #define NX_TRAINER_H
 
@@ -55,6 +61,7 @@ struct trainer_rule {
 	double warmup_ratio; /* of all steps, where warmup_steps is 0 */
 	struct optim_rule optim;
 	double max_norm;     /* 0: no clipping */
+	bool checkpoint;     /* keep only the layers' inputs for the way back: less memory, a third more work, the same bits */
 	int64_t skip_nan;    /* updates of a run that may be left out since their loss or gradient is no finite number */
 	uint64_t seed;
 	enum sampler_kind sampler;
@@ -98,7 +105,8 @@ int trainer_open(struct trainer **t, struct model *m, const struct dataset *d, c
 const struct trainer_plan *trainer_plan_of(const struct trainer *t);
 /* 1: an update was made, 0: all have been, -1. A loss or gradient that is no finite
  * number is ERR_DATA, and names the record it comes from, unless the rule lets the
- * update be skipped; the weights and the optimizer are those before it either way. */
+ * update be skipped; the weights and the optimizer are those before it either way, but for a
+ * gradient of an update that steps in its way back: layers above it have stepped then. */
 int trainer_step(struct trainer *t, struct trainer_step *s, struct err *e);
 
 /* Where a run stands: with the weights and the optimizer's state all it needs to go on. */
@@ -127,7 +135,7 @@ void trainer_close(struct trainer *t); /* NULL is fine */
  * records. Spoils the optimizer's state: for a trainer that will not train. */
 int trainer_measure(struct trainer *t, double *token, double *update, struct err *e);
 
-/* Bytes that training takes: weights, gradient, optimizer state, activations and records. */
+/* Bytes that training takes at most: weights, gradient, optimizer state, activations and records. */
 size_t trainer_bytes(const struct model *m, const struct dataset *d, const struct trainer_rule *r, int threads);
 
 #endif

@@ -58,6 +58,63 @@ static void tiny(char which, int threads)
 	free(logits);
 }
 
+/* --- less memory ------------------------------------------------------------------------ */
+
+struct gathered {
+	const struct params *lay;
+	float *g;    /* the whole gradient */
+	char *times; /* how often each tensor came */
+	int left;    /* how many takes are granted */
+};
+
+static int gather(void *arg, int from, int to, float *g, struct err *err)
+{
+	struct gathered *a = arg;
+	size_t off = a->lay->t[from].off, end = to < a->lay->n ? a->lay->t[to].off : a->lay->total;
+	if (a->left-- == 0)
+		return err_data(err, "enough");
+	for (int i = from; i < to; i++)
+		a->times[i]++;
+	memcpy(a->g + off, g, (end - off) * sizeof *g);
+	memset(g, 0, (end - off) * sizeof *g);
+	return 0;
+}
+
+/* Only the layers' inputs kept, gradients taken one by one, both: the same bits as the plain way. */
+static void frugal(char which)
+{
+	struct model m;
+	tiny_model(&m, which);
+	struct batch b = tiny_batch(&m.cfg);
+	struct work *ws = model_work(&m, 2, &e);
+	float *want = params_alloc(&m.lay), *got = params_alloc(&m.lay);
+	size_t bytes = m.lay.total * sizeof *want;
+	struct gathered a = {&m.lay, got, calloc((size_t)m.lay.n, 1), -1};
+	struct model_taker t = {gather, &a};
+	double loss = 0, again = 0;
+	model_loss(&m, ws, &b, 0.1, want, &loss, &e);
+	for (int round = 0; round < 4; round++) {
+		if (round == 2)
+			model_work_checkpoint(ws);
+		memset(got, 0, bytes);
+		memset(a.times, 0, (size_t)m.lay.n);
+		int rc = round % 2 ? model_loss(&m, ws, &b, 0.1, got, &again, &e) : model_loss_taken(&m, ws, &b, 0.1, &t, &again, &e);
+		TEST(rc == 0 && loss == again && !memcmp(want, got, bytes), "%c: the same loss and gradient, %d", which, round);
+		for (int i = 0; i < m.lay.n; i++)
+			rc |= a.times[i] != (round % 2 == 0);
+		TEST(rc == 0, "%c: each tensor is taken once", which);
+	}
+	a.left = 2;
+	TEST(model_loss_taken(&m, ws, &b, 0.1, &t, &again, &e) == -1 && !strcmp(e.msg, "enough"), "%c: the taker may end it", which);
+	TEST(model_work_bytes(&m.cfg, 100, 20, 1, true) < model_work_bytes(&m.cfg, 100, 20, 1, false), "%c: less memory", which);
+	TEST(model_taken_bytes(&m.lay) < bytes, "%c: less of it for gradients", which);
+	model_work_close(ws);
+	model_release(&m);
+	free(want);
+	free(got);
+	free(a.times);
+}
+
 /* --- batches ---------------------------------------------------------------------------- */
 
 /* Sequences do not see each other: each by itself gives the same sum and gradient. */
@@ -144,6 +201,9 @@ int main(void)
 	for (const char *w = "ABC"; *w; w++)
 		for (int threads = 1; threads <= 3; threads++)
 			tiny(*w, threads);
+	frugal('A');
+	frugal('B');
+	frugal('C');
 	one_by_one('A');
 	one_by_one('B');
 	one_by_one('C');

@@ -281,6 +281,41 @@ static void again(const struct run *r, const struct dataset *d, const struct mod
 	}
 }
 
+/* With clipping that never clips the whole gradient is there before the step; without, the step is
+ * part of the way back. Both learn the same, and checkpointing changes no bit of either. */
+static void in_the_way_back(const struct run *golden_run, const struct dataset *d)
+{
+	struct run r = *golden_run;
+	struct model whole, inner, lean;
+	size_t bytes[4];
+	double worst = 0, most = 0;
+	r.rule.max_norm = 1e30;
+	double a = last_loss(&r, d, 2, &whole);
+	bytes[0] = trainer_bytes(&whole, d, &r.rule, 2);
+	r.rule.checkpoint = true;
+	double b = last_loss(&r, d, 2, &lean);
+	bytes[1] = trainer_bytes(&lean, d, &r.rule, 2);
+	TEST(a == b && !memcmp(whole.w, lean.w, whole.lay.total * sizeof *whole.w), "%s: the same bits with checkpointing", r.title);
+	model_release(&lean);
+	r.rule.max_norm = 0;
+	b = last_loss(&r, d, 2, &lean);
+	bytes[3] = trainer_bytes(&lean, d, &r.rule, 2);
+	r.rule.checkpoint = false;
+	a = last_loss(&r, d, 2, &inner);
+	bytes[2] = trainer_bytes(&inner, d, &r.rule, 2);
+	TEST(a == b && !memcmp(inner.w, lean.w, inner.lay.total * sizeof *inner.w), "%s: and in the way back", r.title);
+	for (size_t i = 0; i < whole.lay.total; i++) {
+		worst = fmax(worst, fabs((double)inner.w[i] - (double)whole.w[i]));
+		most = fmax(most, fabs((double)whole.w[i]));
+	}
+	TEST(worst <= 1e-5 * most, "%s: a step in the way back is the same step, off by %.1e of %.1e", r.title, worst, most);
+	TEST(bytes[1] < bytes[0] && bytes[3] < bytes[2] && bytes[2] < bytes[0], "%s: memory %zu %zu %zu %zu", r.title, bytes[0],
+	     bytes[1], bytes[2], bytes[3]);
+	model_release(&whole);
+	model_release(&inner);
+	model_release(&lean);
+}
+
 static void golden(void)
 {
 	struct dataset d = records();
@@ -296,6 +331,7 @@ static void golden(void)
 			continue;
 		follow(f, &r, &d, 1 + runs % 3, &m);
 		again(&r, &d, &m, 1 + runs % 3);
+		in_the_way_back(&r, &d);
 		model_release(&m);
 		runs++;
 	}
