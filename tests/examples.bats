@@ -69,7 +69,7 @@ typed() {
 	awk '/^```/ { inside = $0 == "```sh"; next } inside' "$ROOT/README.md" | grep -v '^make' >walk.sh
 	says 'nx-train -m walk/base' walk.sh
 	fails 0 env -u NX_MODEL -u NX_TOKENIZER sh -e walk.sh
-	says '192 records: 172 train, 20 test' err
+	says '200 records: 180 train, 20 test' err
 	says 'step 50/50: loss' err
 	says '"generated": "' out
 }

@@ -200,10 +200,10 @@ value() {
 	listing before
 	train --dry-run tokens.nxs >out 2>err
 	[ ! -s out ]
-	says "192 records of" err
-	says "24 updates an epoch, 72 in all, 0 of warm-up; 3 epochs" err
-	grep -Eq 'about [0-9.e+]+ GFLOPs and [0-9.e-]+ s in all, at [0-9]+ tokens/s; nx-72-steps-' err
-	says "nx-72-steps-" err
+	says "200 records of" err
+	says "25 updates an epoch, 75 in all, 0 of warm-up; 3 epochs" err
+	grep -Eq 'about [0-9.e+]+ GFLOPs and [0-9.e-]+ s in all, at [0-9]+ tokens/s; nx-75-steps-' err
+	says "nx-75-steps-" err
 	listing after
 	same before after
 }
