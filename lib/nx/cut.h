@@ -9,7 +9,8 @@
  *
  * The cuts are HF's logits warpers, each over the softmax of what the one before
  * it left; a candidate never is removed for being equal to the last one kept,
- * except by cut_top_p, where of equal ones those with higher ids stay. None of
+ * except by cut_top_p, where of equal ones those with higher ids stay (in HF that
+ * is up to the sort of the machine). None of
  * them sorts: time is proportional to the number of candidates (top-k: k log k
  * more). Memory: 24 bytes an id of the vocabulary. */
 #ifndef NX_CUT_H
