@@ -1,17 +1,27 @@
 #include "nx/decode.h"
 #include "base/pool.h"
 #include "nx/attention.h"
-#include "nx/gemv.h"
+#include "nx/gemm.h"
 #include "nx/kernel.h"
 #include "nx/mat.h"
+#include "nx/span.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A prompt goes through the layers in pieces of CHUNK tokens: long enough for
- * matrix products to be fast, short enough that activations stay small. */
-enum { CHUNK = 256, FIRST_CAP = 256, ALIGN = 64 };
+/* Tokens go through the layers in pieces of up to PIECE of them: long enough for
+ * matrix products to be fast, short enough that activations stay small. A part is
+ * divided only at multiples of STRIP of its own tokens, between which attention
+ * looks at it strip by strip: so its results do not depend on its company. */
+enum { PIECE = 256, STRIP = 64, FIRST_CAP = 256, ALIGN = 64 };
+
+struct decode_seq {
+	const struct config *c;
+	float *kv; /* [layer][k, v][head][cap][hd] */
+	int len, cap;
+};
 
 /* What passes from one weight matrix to the next, for up to cap tokens. */
 struct rows {
@@ -24,18 +34,28 @@ struct rows {
 	int cap;
 };
 
+/* Tokens of one part in a piece: rows at .. at + n - 1 of it. */
+struct span {
+	struct decode_seq *seq;
+	const int32_t *ids;
+	int n, at;
+	bool last; /* the part ends here: its logits are wanted */
+};
+
 struct decode {
 	const struct model *m;
 	const struct kernel *kr;
-	const struct gemv *gv;
+	const struct gemm *gm;
 	struct pool *pool;
 	struct attention_angles angles;
-	float *kv; /* [layer][k, v][head][cap][hd] */
-	int len, cap;
 	struct rows r;
-	float *scratch; /* each head's own scores */
-	size_t strip, scratch_n; /* floats of one head, of all */
-	float *logits;
+	struct span span[PIECE];
+	int nspan, nrows, nlast; /* of the piece in hand */
+	float *scratch;          /* each thread's own scores */
+	size_t strip, scratch_n; /* floats of one thread's, of all */
+	float *logits;           /* (parts of the last call, vocab) */
+	int logits_cap;
+	struct decode_seq own;
 };
 
 static float *floats(size_t n)
@@ -51,7 +71,7 @@ static int replace(float **p, size_t n, struct err *e)
 	return *p ? 0 : err_mem(e);
 }
 
-/* --- room --------------------------------------------------------------------- */
+/* --- a sequence ---------------------------------------------------------------- */
 
 /* First key (which 0) or value (which 1) of a head, for a cache of cap tokens. */
 static size_t place(const struct config *c, int cap, int layer, int which, int head)
@@ -60,52 +80,87 @@ static size_t place(const struct config *c, int cap, int layer, int which, int h
 	return (((size_t)layer * 2 + (size_t)which) * (size_t)c->heads + (size_t)head) * plane;
 }
 
-static float *keys(struct decode *d, int layer, int head)
+static float *keys(struct decode_seq *s, int layer, int head)
 {
-	return d->kv + place(&d->m->cfg, d->cap, layer, 0, head);
+	return s->kv + place(s->c, s->cap, layer, 0, head);
 }
 
-static float *values(struct decode *d, int layer, int head)
+static float *values(struct decode_seq *s, int layer, int head)
 {
-	return d->kv + place(&d->m->cfg, d->cap, layer, 1, head);
+	return s->kv + place(s->c, s->cap, layer, 1, head);
 }
 
-/* Doubles the cache until n tokens fit. Each head's rows move to their new place. */
-static int grow_cache(struct decode *d, int n, struct err *e)
+/* The tokens of `from` into kv, a cache of cap tokens. */
+static void copy_tokens(float *kv, int cap, const struct decode_seq *from)
 {
-	const struct config *c = &d->m->cfg;
-	int cap = d->cap ? d->cap : FIRST_CAP;
-	while (cap < n)
-		cap = cap > INT32_MAX / 2 ? n : cap * 2;
-	if (cap == d->cap)
-		return 0;
-	float *kv = floats(place(c, cap, c->layers, 0, 0));
-	if (!kv)
-		return err_mem(e);
-	for (int l = 0; l < c->layers && d->len; l++)
+	const struct config *c = from->c;
+	for (int l = 0; l < c->layers && from->len; l++)
 		for (int w = 0; w < 2; w++)
 			for (int h = 0; h < c->heads; h++)
-				memcpy(kv + place(c, cap, l, w, h), d->kv + place(c, d->cap, l, w, h),
-				       (size_t)d->len * (size_t)c->head_dim * sizeof *kv);
-	free(d->kv);
-	d->kv = kv;
-	d->cap = cap;
+				memcpy(kv + place(c, cap, l, w, h), from->kv + place(c, from->cap, l, w, h),
+				       (size_t)from->len * (size_t)c->head_dim * sizeof *kv);
+}
+
+/* Room for n tokens, of which those of `old` are there already. */
+static int grow(struct decode_seq *s, int n, const struct decode_seq *old, struct err *e)
+{
+	int cap = s->cap ? s->cap : FIRST_CAP;
+	while (cap < n)
+		cap = cap > INT32_MAX / 2 ? n : cap * 2;
+	if (cap == s->cap)
+		return 0;
+	float *kv = floats(place(s->c, cap, s->c->layers, 0, 0));
+	if (!kv)
+		return err_mem(e);
+	copy_tokens(kv, cap, old);
+	free(s->kv);
+	s->kv = kv;
+	s->cap = cap;
 	return 0;
 }
 
-/* One query needs a score for each key of the cache; several need what attention.h says. */
-static int grow_scratch(struct decode *d, int n, struct err *e)
+struct decode_seq *decode_seq_open(struct decode *d, struct err *e)
 {
-	d->strip = n == 1 ? (size_t)d->cap : attention_scratch(d->len + n);
-	size_t need = d->strip * (size_t)d->m->cfg.heads;
-	if (need <= d->scratch_n)
+	struct decode_seq *s = calloc(1, sizeof *s);
+	if (s)
+		s->c = &d->m->cfg;
+	else
+		err_mem(e);
+	return s;
+}
+
+void decode_seq_reset(struct decode_seq *s)
+{
+	s->len = 0;
+}
+
+int decode_seq_length(const struct decode_seq *s)
+{
+	return s->len;
+}
+
+int decode_seq_copy(struct decode_seq *to, const struct decode_seq *from, struct err *e)
+{
+	if (to == from)
 		return 0;
-	d->scratch_n = 0;
-	if (replace(&d->scratch, need, e))
-		return -1;
-	d->scratch_n = need;
+	if (from->len > to->cap) {
+		if (grow(to, from->len, from, e))
+			return -1;
+	} else {
+		copy_tokens(to->kv, to->cap, from);
+	}
+	to->len = from->len;
 	return 0;
 }
+
+void decode_seq_close(struct decode_seq *s)
+{
+	if (s)
+		free(s->kv);
+	free(s);
+}
+
+/* --- room ---------------------------------------------------------------------- */
 
 static int grow_rows(struct decode *d, int n, struct err *e)
 {
@@ -123,47 +178,72 @@ static int grow_rows(struct decode *d, int n, struct err *e)
 	return 0;
 }
 
-/* --- one token: matrix times vector ------------------------------------------- */
+/* Scores of a strip of queries over up to `keys` keys, for each thread. */
+static int grow_scratch(struct decode *d, int nkeys, struct err *e)
+{
+	size_t strip = attention_scratch(nkeys), need = strip * (size_t)pool_threads(d->pool);
+	if (need > d->scratch_n) {
+		d->scratch_n = 0;
+		if (replace(&d->scratch, need, e))
+			return -1;
+		d->scratch_n = need;
+		d->strip = strip;
+	}
+	return 0;
+}
 
-/* y = or += w x + b for a matrix of `rows` rows; act is applied to y where `activate`. */
-struct product {
-	float *y;
-	const float *w, *x, *b;
-	int rows, cols;
-	bool add, activate;
+static int grow_logits(struct decode *d, int n, struct err *e)
+{
+	if (n <= d->logits_cap)
+		return 0;
+	d->logits_cap = 0;
+	if (replace(&d->logits, (size_t)n * (size_t)d->m->cfg.vocab, e))
+		return -1;
+	d->logits_cap = n;
+	return 0;
+}
+
+/* --- products ------------------------------------------------------------------- */
+
+/* A product, and whether its result is an input of the activation. */
+struct step {
+	struct gemm_product p;
+	bool activate;
 };
 
 /* Products that can run side by side: thread i takes slice i of each. Two that
  * add to one y have the same number of rows, so that a slice has one owner. */
 struct stage {
 	const struct decode *d;
-	const struct product *p;
+	const struct step *s;
 	int n, slices;
 };
 
 static void slice(void *arg, int i)
 {
 	const struct stage *s = arg;
-	for (const struct product *p = s->p; p < s->p + s->n; p++) {
-		/* from multiples of 16 rows: slices share no cache line of y */
+	for (const struct step *t = s->s; t < s->s + s->n; t++) {
+		const struct gemm_product *p = &t->p;
+		/* from multiples of 16: slices share no cache line of y */
 		int units = (p->rows + 15) / 16;
 		int from = (int)((int64_t)units * i / s->slices) * 16, to = (int)((int64_t)units * (i + 1) / s->slices) * 16;
 		if (to > p->rows)
 			to = p->rows;
 		if (from >= to)
 			continue;
-		s->d->gv->rows(p->y + from, p->w + (size_t)from * (size_t)p->cols, p->x, p->b ? p->b + from : NULL,
-		               to - from, p->cols, p->add);
-		if (p->activate)
-			s->d->kr->act(p->y + from, p->y + from, (size_t)(to - from), s->d->m->cfg.act);
+		s->d->gm->run(p, from, to);
+		for (int r = 0; r < p->n && t->activate; r++) {
+			float *y = p->y + (size_t)r * (size_t)p->ldy + from;
+			s->d->kr->act(y, y, (size_t)(to - from), s->d->m->cfg.act);
+		}
 	}
 }
 
-static void run_stage(struct decode *d, const struct product *p, int n)
+static void run_stage(struct decode *d, const struct step *s, int n)
 {
 	int threads = pool_threads(d->pool);
-	struct stage s = {d, p, n, threads == 1 ? 1 : threads * 4};
-	pool_run(d->pool, s.slices, slice, &s);
+	struct stage t = {d, s, n, threads == 1 ? 1 : threads * 4};
+	pool_run(d->pool, t.slices, slice, &t);
 }
 
 static const float *weight(const struct decode *d, size_t off)
@@ -171,172 +251,246 @@ static const float *weight(const struct decode *d, size_t off)
 	return off == SIZE_MAX ? NULL : d->m->w + off;
 }
 
-static void norm(struct decode *d, float *y, const float *x, size_t w, size_t b, int n)
+/* y (n, rows) = x (n, cols) times the matrix at w, plus the bias at b. */
+static struct step product(const struct decode *d, float *y, int rows, const float *x, int cols, int n, size_t w,
+                           size_t b)
 {
-	const struct config *c = &d->m->cfg;
-	d->kr->layernorm(y, d->r.mean, d->r.rstd, x, weight(d, w), weight(d, b), n, c->hidden, (float)c->ln_eps);
+	return (struct step){.p = {.y = y, .ldy = rows, .x = x, .ldx = cols, .n = n, .w = weight(d, w), .rows = rows,
+	                           .cols = cols, .bias = weight(d, b)}};
 }
 
-/* Turns q and k of the n rows behind the cache's end and puts k and v into the cache. */
-static void remember(struct decode *d, int layer, int n)
+static struct step added(struct step s)
+{
+	s.p.add = true;
+	return s;
+}
+
+static struct step activated(struct step s)
+{
+	s.activate = true;
+	return s;
+}
+
+/* --- LayerNorm -------------------------------------------------------------------- */
+
+struct norm {
+	const struct decode *d;
+	float *y;
+	const float *x, *w, *b;
+};
+
+static void norm_rows(void *arg, int from, int to)
+{
+	const struct norm *a = arg;
+	const struct config *c = &a->d->m->cfg;
+	size_t at = (size_t)from * (size_t)c->hidden;
+	a->d->kr->layernorm(a->y + at, a->d->r.mean + from, a->d->r.rstd + from, a->x + at, a->w, a->b, to - from, c->hidden,
+	                    (float)c->ln_eps);
+}
+
+static void norm(struct decode *d, float *y, const float *x, size_t w, size_t b, int n)
+{
+	struct norm a = {d, y, x, weight(d, w), weight(d, b)};
+	if (n < 32) /* sooner done than shared */
+		norm_rows(&a, 0, n);
+	else
+		span_run(d->pool, n, 8, norm_rows, &a);
+}
+
+/* --- attention ---------------------------------------------------------------------- */
+
+/* A head of a span is a thread's work at a time: it turns queries and keys, puts keys
+ * and values into the cache and attends. */
+struct attend {
+	struct decode *d;
+	int layer;
+	bool top; /* the last layer: only the last token of a part is looked at, and has its row of `att` */
+	atomic_int next;
+};
+
+static void remember(struct decode *d, int layer, const struct span *s, int h)
 {
 	const struct config *c = &d->m->cfg;
 	int half = c->rotary_dims / 2, hd = c->head_dim;
-	size_t at = (size_t)d->len * (size_t)half;
-	d->kr->rotary(d->r.qkv, d->angles.cos + at, d->angles.sin + at, n, c->heads, hd, c->rotary_dims, 1);
-	for (int h = 0; h < c->heads; h++) {
-		float *k = keys(d, layer, h) + (size_t)d->len * (size_t)hd;
-		float *v = values(d, layer, h) + (size_t)d->len * (size_t)hd;
-		for (int i = 0; i < n; i++) {
-			const float *from = d->r.qkv + ((size_t)i * (size_t)c->heads + (size_t)h) * 3 * (size_t)hd;
-			memcpy(k + (size_t)i * (size_t)hd, from + hd, (size_t)hd * sizeof *k);
-			memcpy(v + (size_t)i * (size_t)hd, from + 2 * hd, (size_t)hd * sizeof *v);
-		}
+	float *k = keys(s->seq, layer, h) + (size_t)s->seq->len * (size_t)hd;
+	float *v = values(s->seq, layer, h) + (size_t)s->seq->len * (size_t)hd;
+	for (int i = 0; i < s->n; i++) {
+		float *q = d->r.qkv + ((size_t)(s->at + i) * (size_t)c->heads + (size_t)h) * 3 * (size_t)hd;
+		size_t angle = (size_t)(s->seq->len + i) * (size_t)half;
+		d->kr->rotary(q, d->angles.cos + angle, d->angles.sin + angle, 1, 1, hd, c->rotary_dims, 1);
+		memcpy(k + (size_t)i * (size_t)hd, q + hd, (size_t)hd * sizeof *k);
+		memcpy(v + (size_t)i * (size_t)hd, q + 2 * hd, (size_t)hd * sizeof *v);
 	}
 }
 
-/* Attention of the last nq of nk tokens, one head a call. */
-struct attend {
-	struct decode *d;
-	int layer, nq, nk;
-	const float *qkv; /* first of the nq rows */
-	float *out;
-};
-
-static void attend_head(void *arg, int h)
+/* Queries from .. from + n - 1 of the span, the first of them into row `to` of the result. */
+static void look(struct decode *d, int layer, const struct span *s, int h, int from, int n, int to, float *scratch)
 {
-	const struct attend *a = arg;
-	struct decode *d = a->d;
 	const struct config *c = &d->m->cfg;
 	int hd = c->head_dim;
-	const float *q = a->qkv + (size_t)h * 3 * (size_t)hd, *k = keys(d, a->layer, h), *v = values(d, a->layer, h);
-	float *out = a->out + (size_t)h * (size_t)hd, *scratch = d->scratch + (size_t)h * d->strip;
-	if (a->nq == 1) {
-		d->kr->attend(out, q, k, v, hd, a->nk, hd, 1 / sqrtf((float)hd), scratch);
-		return;
-	}
-	struct attention_head head = {q, k, v, 3 * c->hidden, hd, hd, a->nq, a->nk, hd};
-	attention_forward(d->kr, &head, out, c->hidden, NULL, scratch);
+	const float *q = d->r.qkv + ((size_t)(s->at + from) * (size_t)c->heads + (size_t)h) * 3 * (size_t)hd;
+	struct attention_head head = {q, keys(s->seq, layer, h), values(s->seq, layer, h), 3 * c->hidden, hd, hd, n,
+	                              s->seq->len + from + n, hd};
+	attention_forward(d->kr, &head, d->r.att + (size_t)to * (size_t)c->hidden + (size_t)h * (size_t)hd, c->hidden, NULL,
+	                  scratch);
 }
 
-static void one_layer(struct decode *d, int l)
+static void attend_slot(void *arg, int slot)
+{
+	struct attend *a = arg;
+	struct decode *d = a->d;
+	int heads = d->m->cfg.heads, i;
+	float *scratch = d->scratch + (size_t)slot * d->strip;
+	while ((i = atomic_fetch_add(&a->next, 1)) < d->nspan * heads) {
+		const struct span *s = &d->span[i / heads];
+		int h = i % heads;
+		remember(d, a->layer, s, h);
+		for (int from = 0; from < s->n && !a->top; from += STRIP)
+			look(d, a->layer, s, h, from, s->n - from < STRIP ? s->n - from : STRIP, s->at + from, scratch);
+		if (a->top && s->last) /* only the last span of a piece can go on in the next */
+			look(d, a->layer, s, h, s->n - 1, 1, i / heads, scratch);
+	}
+}
+
+static void attend(struct decode *d, int layer, bool top)
+{
+	struct attend a = {.d = d, .layer = layer, .top = top};
+	pool_run(d->pool, pool_threads(d->pool), attend_slot, &a);
+}
+
+/* --- layers --------------------------------------------------------------------------- */
+
+/* The rows that the logits are made of, one behind the other at the front of x. */
+static int keep_last(struct decode *d)
+{
+	size_t C = (size_t)d->m->cfg.hidden;
+	int n = 0;
+	for (const struct span *s = d->span; s < d->span + d->nspan; s++)
+		if (s->last)
+			memmove(d->r.x + (size_t)n++ * C, d->r.x + (size_t)(s->at + s->n - 1) * C, C * sizeof(float));
+	return n;
+}
+
+static void layer(struct decode *d, int l)
 {
 	const struct config *c = &d->m->cfg;
 	const struct params_layer *y = &d->m->lay.layer[l];
 	struct rows *r = &d->r;
-	int C = c->hidden, F = c->ffn;
-	const struct product qkv = {r->qkv, weight(d, y->qkv_w), r->h1, weight(d, y->qkv_b), 3 * C, C, false, false};
-	const struct product up = {r->up, weight(d, y->up_w), r->h2, weight(d, y->up_b), F, C, false, true};
-	const struct product dense = {r->x, weight(d, y->dense_w), r->att, weight(d, y->dense_b), C, C, true, false};
-	const struct product down = {r->x, weight(d, y->down_w), r->up, weight(d, y->down_b), C, F, true, false};
-	struct attend a = {d, l, 1, d->len + 1, r->qkv, r->att};
+	int C = c->hidden, F = c->ffn, n = d->nrows;
+	bool top = l + 1 == c->layers, fused = c->parallel && (!top || d->nlast == n);
+	struct step qkv = product(d, r->qkv, 3 * C, r->h1, C, n, y->qkv_w, y->qkv_b);
 
-	norm(d, r->h1, r->x, y->ln1_w, y->ln1_b, 1);
-	if (c->parallel)
-		norm(d, r->h2, r->x, y->ln2_w, y->ln2_b, 1);
-	run_stage(d, (struct product[]){qkv, up}, c->parallel ? 2 : 1);
-	remember(d, l, 1);
-	pool_run(d->pool, c->heads, attend_head, &a);
-	run_stage(d, (struct product[]){dense, down}, c->parallel ? 2 : 1);
-	if (c->parallel)
+	norm(d, r->h1, r->x, y->ln1_w, y->ln1_b, n);
+	if (fused) {
+		norm(d, r->h2, r->x, y->ln2_w, y->ln2_b, n);
+		run_stage(d, (struct step[]){qkv, activated(product(d, r->up, F, r->h2, C, n, y->up_w, y->up_b))}, 2);
+	} else {
+		run_stage(d, &qkv, 1);
+	}
+	attend(d, l, top);
+	if (top && (n = keep_last(d)) == 0)
 		return;
-	norm(d, r->h2, r->x, y->ln2_w, y->ln2_b, 1);
+	struct step dense = added(product(d, r->x, C, r->att, C, n, y->dense_w, y->dense_b));
+	struct step up = activated(product(d, r->up, F, r->h2, C, n, y->up_w, y->up_b));
+	struct step down = added(product(d, r->x, C, r->up, F, n, y->down_w, y->down_b));
+	if (c->parallel) {
+		if (!fused) {
+			norm(d, r->h2, r->x, y->ln2_w, y->ln2_b, n);
+			run_stage(d, &up, 1);
+		}
+		run_stage(d, (struct step[]){dense, down}, 2);
+		return;
+	}
+	run_stage(d, &dense, 1);
+	norm(d, r->h2, r->x, y->ln2_w, y->ln2_b, n);
 	run_stage(d, &up, 1);
 	run_stage(d, &down, 1);
 }
 
-/* --- many tokens: matrix times matrix ------------------------------------------- */
-
-struct activation {
-	struct decode *d;
-	int cols;
-};
-
-static void activate_row(void *arg, int i)
-{
-	const struct activation *a = arg;
-	float *row = a->d->r.up + (size_t)i * (size_t)a->cols;
-	a->d->kr->act(row, row, (size_t)a->cols, a->d->m->cfg.act);
-}
-
-/* x += mlp(h) for n rows. */
-static void mlp(struct decode *d, const struct params_layer *y, float *x, const float *h, int n)
-{
-	const struct config *c = &d->m->cfg;
-	struct activation a = {d, c->ffn};
-	mat_forward(d->pool, d->r.up, h, weight(d, y->up_w), weight(d, y->up_b), n, c->ffn, c->hidden, false);
-	pool_run(d->pool, n, activate_row, &a);
-	mat_forward(d->pool, x, d->r.up, weight(d, y->down_w), weight(d, y->down_b), n, c->hidden, c->ffn, true);
-}
-
-/* A layer for n tokens behind the cache's end. Only rows from `from` on are
- * needed above it: in the last layer that is the last token, or none. */
-static void many_layer(struct decode *d, int l, int n, int from)
-{
-	const struct config *c = &d->m->cfg;
-	const struct params_layer *y = &d->m->lay.layer[l];
-	struct rows *r = &d->r;
-	int C = c->hidden, m = n - from;
-	float *x = r->x + (size_t)from * (size_t)C;
-
-	norm(d, r->h1, r->x, y->ln1_w, y->ln1_b, n);
-	mat_forward(d->pool, r->qkv, r->h1, weight(d, y->qkv_w), weight(d, y->qkv_b), n, 3 * C, C, false);
-	remember(d, l, n);
-	if (m == 0)
-		return;
-	struct attend a = {d, l, m, d->len + n, r->qkv + (size_t)from * 3 * (size_t)C, r->att};
-	pool_run(d->pool, c->heads, attend_head, &a);
-	if (c->parallel)
-		norm(d, r->h2, x, y->ln2_w, y->ln2_b, m);
-	mat_forward(d->pool, x, r->att, weight(d, y->dense_w), weight(d, y->dense_b), m, C, C, true);
-	if (!c->parallel)
-		norm(d, r->h2, x, y->ln2_w, y->ln2_b, m);
-	mlp(d, y, x, r->h2, m);
-}
-
 /* --- feeding -------------------------------------------------------------------- */
 
-/* Logits of the token in row `row`. */
-static void head(struct decode *d, int row)
+/* The piece in hand through all layers; logits go to y (nlast, vocab). */
+static void run_piece(struct decode *d, float *y)
 {
 	const struct config *c = &d->m->cfg;
 	const struct params *lay = &d->m->lay;
-	norm(d, d->r.h1, d->r.x + (size_t)row * (size_t)c->hidden, lay->lnf_w, lay->lnf_b, 1);
-	const struct product p = {d->logits, weight(d, lay->head), d->r.h1, NULL, c->vocab, c->hidden, false, false};
-	run_stage(d, &p, 1);
+	for (struct span *s = d->span; s < d->span + d->nspan; s++)
+		d->kr->embed(d->r.x + (size_t)s->at * (size_t)c->hidden, weight(d, lay->embed), s->ids, s->n, c->hidden);
+	for (int l = 0; l < c->layers; l++)
+		layer(d, l);
+	for (struct span *s = d->span; s < d->span + d->nspan; s++)
+		s->seq->len += s->n;
+	if (d->nlast) {
+		norm(d, d->r.h1, d->r.x, lay->lnf_w, lay->lnf_b, d->nlast);
+		struct step head = product(d, y, c->vocab, d->r.h1, c->hidden, d->nlast, lay->head, SIZE_MAX);
+		run_stage(d, &head, 1);
+	}
+	d->nspan = d->nrows = d->nlast = 0;
 }
 
-/* n tokens through all layers; `last`: logits are wanted. */
-static void piece(struct decode *d, const int32_t *ids, int n, bool last)
+/* How many of the part's tokens, `done` of which are through, go into the piece in hand. */
+static int share(const struct decode *d, const struct decode_part *p, int done)
+{
+	int left = p->nids - done, room = PIECE - d->nrows;
+	return left <= room ? left : room / STRIP * STRIP;
+}
+
+static void run_parts(struct decode *d, const struct decode_part *parts, int n)
+{
+	int from = 0; /* the first part without logits */
+	for (int i = 0, done = 0; i < n;) {
+		int k = share(d, &parts[i], done);
+		if (k > 0) {
+			bool last = done + k == parts[i].nids;
+			d->span[d->nspan++] = (struct span){parts[i].seq, parts[i].ids + done, k, d->nrows, last};
+			d->nrows += k;
+			d->nlast += last;
+			done = last ? 0 : done + k;
+			i += last;
+		}
+		if (k == 0 || d->nrows == PIECE || i == n || done) {
+			int ended = d->nlast;
+			run_piece(d, d->logits + (size_t)from * (size_t)d->m->cfg.vocab);
+			from += ended;
+		}
+	}
+}
+
+int decode_parts(struct decode *d, const struct decode_part *parts, int n, struct err *e)
 {
 	const struct config *c = &d->m->cfg;
-	d->kr->embed(d->r.x, weight(d, d->m->lay.embed), ids, n, c->hidden);
-	for (int l = 0; l < c->layers; l++)
-		if (n == 1)
-			one_layer(d, l);
-		else
-			many_layer(d, l, n, l + 1 < c->layers ? 0 : last ? n - 1 : n);
-	d->len += n;
-	if (last)
-		head(d, n - 1);
+	int64_t total = 0;
+	int longest = 0;
+	for (const struct decode_part *p = parts; p < parts + n; p++) {
+		for (int i = 0; i < p->nids; i++)
+			if (p->ids[i] < 0 || p->ids[i] >= c->vocab)
+				return err_data(e, "token id %d is outside the model's vocabulary of %d", p->ids[i], c->vocab);
+		if (p->nids > INT32_MAX - p->seq->len)
+			return err_data(e, "more tokens than a sequence can have");
+		if (p->seq->len + p->nids > longest)
+			longest = p->seq->len + p->nids;
+		total += p->nids;
+	}
+	for (const struct decode_part *p = parts; p < parts + n; p++)
+		if (grow(p->seq, p->seq->len + p->nids, p->seq, e))
+			return -1;
+	if (grow_rows(d, total < PIECE ? (int)total : PIECE, e) || grow_logits(d, n, e) || grow_scratch(d, longest, e) ||
+	    attention_angles_upto(&d->angles, c, longest, e))
+		return -1;
+	run_parts(d, parts, n);
+	return 0;
 }
+
+float *decode_row(struct decode *d, int i)
+{
+	return d->logits + (size_t)i * (size_t)d->m->cfg.vocab;
+}
+
+/* --- the engine ------------------------------------------------------------------- */
 
 int decode_feed(struct decode *d, const int32_t *ids, int n, struct err *e)
 {
-	const struct config *c = &d->m->cfg;
-	for (int i = 0; i < n; i++)
-		if (ids[i] < 0 || ids[i] >= c->vocab)
-			return err_data(e, "token id %d is outside the model's vocabulary of %d", ids[i], c->vocab);
-	if (n > INT32_MAX - d->len)
-		return err_data(e, "more tokens than a sequence can have");
-	if (grow_cache(d, d->len + n, e) || grow_rows(d, n < CHUNK ? n : CHUNK, e) || grow_scratch(d, n, e) ||
-	    attention_angles_upto(&d->angles, c, d->len + n, e))
-		return -1;
-	for (int at = 0; at < n; at += CHUNK) {
-		int k = n - at < CHUNK ? n - at : CHUNK;
-		piece(d, ids + at, k, at + k == n);
-	}
-	return 0;
+	return decode_parts(d, &(struct decode_part){&d->own, ids, n}, 1, e);
 }
 
 const float *decode_logits(const struct decode *d)
@@ -351,12 +505,12 @@ int decode_vocab(const struct decode *d)
 
 int decode_length(const struct decode *d)
 {
-	return d->len;
+	return d->own.len;
 }
 
 void decode_reset(struct decode *d)
 {
-	d->len = 0;
+	d->own.len = 0;
 }
 
 struct decode *decode_open(const struct model *m, int threads, struct err *e)
@@ -369,10 +523,10 @@ struct decode *decode_open(const struct model *m, int threads, struct err *e)
 	mat_setup();
 	d->m = m;
 	d->kr = kernel_best();
-	d->gv = gemv_best();
+	d->gm = gemm_best();
+	d->own.c = &m->cfg;
 	d->pool = pool_open(threads);
-	d->logits = floats((size_t)m->cfg.vocab);
-	if (!d->pool || !d->logits) {
+	if (!d->pool || grow_logits(d, 1, e)) {
 		err_mem(e);
 		decode_close(d);
 		return NULL;
@@ -385,7 +539,7 @@ void decode_close(struct decode *d)
 	if (!d)
 		return;
 	struct rows *r = &d->r;
-	float *all[] = {r->x, r->h1, r->h2, r->qkv, r->att, r->up, r->mean, r->rstd, d->kv, d->scratch, d->logits};
+	float *all[] = {r->x, r->h1, r->h2, r->qkv, r->att, r->up, r->mean, r->rstd, d->own.kv, d->scratch, d->logits};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free(all[i]);
 	attention_angles_release(&d->angles);

@@ -112,9 +112,91 @@ static void bits(void)
 	model_release(&m);
 }
 
+/* --- many sequences ------------------------------------------------------------------ */
+
+enum { SEQS = 9, STEPS = 12 };
+
+/* Feeds SEQS sequences at random raggedness, all that go on together in one call, and each of
+ * them by itself in an engine of its own with the same division: the same bits. */
+static int ragged(const struct model *m, int threads, int longest, uint32_t seed)
+{
+	struct err e;
+	struct decode *all = decode_open(m, threads, &e), *one = decode_open(m, 1, &e);
+	struct decode_seq *a[SEQS], *b[SEQS];
+	int same = 1;
+	for (int s = 0; s < SEQS; s++) {
+		a[s] = decode_seq_open(all, &e);
+		b[s] = decode_seq_open(one, &e);
+	}
+	for (int t = 0; t < STEPS && same; t++) {
+		struct decode_part part[SEQS];
+		int of[SEQS], n = 0;
+		for (int s = 0; s < SEQS; s++) {
+			double u = tiny_u(seed, (uint32_t)(t * SEQS + s)), v = tiny_u(seed + 1, (uint32_t)(t * SEQS + s));
+			int k = u < -0.5 ? 0 : u < 0.3 ? 1 : 1 + (int)((v + 1) / 2 * longest), at = (7 * s + 31 * t) % (N / 2);
+			if (k == 0)
+				continue;
+			of[n] = s;
+			part[n++] = (struct decode_part){a[s], ids + at, k};
+		}
+		same &= decode_parts(all, part, n, &e) == 0;
+		for (int i = 0; i < n; i++) {
+			struct decode_part alone = {b[of[i]], part[i].ids, part[i].nids};
+			same &= decode_parts(one, &alone, 1, &e) == 0;
+			same &= memcmp(decode_row(all, i), decode_row(one, 0), V * sizeof(float)) == 0;
+			same &= decode_seq_length(a[of[i]]) == decode_seq_length(b[of[i]]);
+		}
+	}
+	for (int s = 0; s < SEQS; s++) {
+		decode_seq_close(a[s]);
+		decode_seq_close(b[s]);
+	}
+	decode_close(all);
+	decode_close(one);
+	return same;
+}
+
+static void many(char which)
+{
+	struct model m;
+	tiny_model(&m, which);
+	TEST(ragged(&m, 1, 6, 1) && ragged(&m, 3, 6, 2), "%c: %d ragged sequences together: each one's bits", which, SEQS);
+	TEST(ragged(&m, 2, 290, 3), "%c: and with prompts longer than a piece among them", which);
+	model_release(&m);
+}
+
+static void copies(void)
+{
+	static float first[V];
+	struct model m;
+	struct err e;
+	tiny_model(&m, 'A');
+	struct decode *d = decode_open(&m, 1, &e);
+	struct decode_seq *a = decode_seq_open(d, &e), *b = decode_seq_open(d, &e);
+	int ok = decode_seq_copy(b, a, &e) == 0 && decode_seq_length(b) == 0;
+	ok &= decode_parts(d, &(struct decode_part){a, ids, 300}, 1, &e) == 0 && decode_seq_copy(b, a, &e) == 0;
+	ok &= decode_seq_length(b) == 300 && decode_seq_copy(a, a, &e) == 0;
+	ok &= decode_parts(d, &(struct decode_part){a, ids + 300, 1}, 1, &e) == 0;
+	memcpy(first, decode_row(d, 0), sizeof first);
+	ok &= decode_seq_length(b) == 300 && decode_parts(d, &(struct decode_part){b, ids + 300, 1}, 1, &e) == 0;
+	TEST(ok && memcmp(first, decode_row(d, 0), sizeof first) == 0, "a copy goes on as the original, and by itself");
+	decode_seq_reset(b);
+	ok = decode_parts(d, &(struct decode_part){b, ids, 20}, 1, &e) == 0 && decode_seq_copy(a, b, &e) == 0;
+	ok &= decode_parts(d, (struct decode_part[]){{a, ids + 20, 3}, {b, ids + 20, 3}}, 2, &e) == 0;
+	TEST(ok && memcmp(decode_row(d, 0), decode_row(d, 1), sizeof first) == 0, "a shorter one over a longer one, too");
+	decode_seq_close(a);
+	decode_seq_close(b);
+	decode_seq_close(NULL);
+	decode_close(d);
+	model_release(&m);
+}
+
 int main(void)
 {
 	sequence();
+	for (const char *w = "ABC"; *w; w++)
+		many(*w);
+	copies();
 	for (const char *w = "ABC"; *w; w++)
 		pieces(*w, *w == 'B' ? 2 : 1);
 	bad_ids();
