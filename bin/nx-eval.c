@@ -4,6 +4,7 @@
 #include "base/pool.h"
 #include "base/progress.h"
 #include "io/jsonl.h"
+#include "io/hub.h"
 #include "io/out.h"
 #include "io/record.h"
 #include "nx/evaluate.h"
@@ -43,7 +44,7 @@ static const struct opt_prog prog = {"nx-eval", "[-m DIR] [options] [FILE ...]\n
                                      "measure a model on records, or answers against references", opts};
 
 struct job {
-	const char *dir; /* the model's */
+	char *dir; /* the model's */
 	struct model m;
 	struct evaluate v;
 	struct dataset d; /* the batch at hand, and */
@@ -111,9 +112,11 @@ static int open_line(struct buf *b, struct json *obj, const char *const *fields,
 static void open_model(struct job *j)
 {
 	struct err e;
-	j->dir = model ? model : getenv("NX_MODEL");
-	if (!j->dir || !*j->dir)
+	const char *given = model ? model : getenv("NX_MODEL");
+	if (!given || !*given)
 		die_usage("no model: give -m DIR or set NX_MODEL, or compare texts with --text");
+	if (!(j->dir = hub_model(given, &e)))
+		die_err(&e);
 	if (model_load(&j->m, j->dir, &e))
 		die_err(&e);
 	j->v.m = &j->m;
@@ -419,6 +422,7 @@ static void close_job(struct job *j)
 	record_packer_release(&j->packer);
 	buf_release(&j->lines);
 	buf_release(&j->line);
+	free(j->dir);
 	free(j->end);
 	free(j->score);
 }

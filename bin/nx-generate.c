@@ -3,6 +3,7 @@
 #include "base/pool.h"
 #include "base/progress.h"
 #include "base/skip.h"
+#include "io/hub.h"
 #include "io/out.h"
 #include "io/record.h"
 #include "nx/generate.h"
@@ -104,9 +105,12 @@ static struct bpe *open_tokenizer(const char *dir)
 static void open_job(struct job *j)
 {
 	struct err e;
-	const char *dir = model ? model : getenv("NX_MODEL");
-	if (!dir || !*dir)
+	const char *given = model ? model : getenv("NX_MODEL");
+	if (!given || !*given)
 		die_usage("no model: give -m DIR or set NX_MODEL");
+	char *dir = hub_model(given, &e);
+	if (!dir)
+		die_err(&e);
 	j->rules = (struct generate_rules){.max_new = max_new, .max_length = max_length, .sample = SAMPLE_GREEDY};
 	if (model_load(&j->m, dir, &e) || generate_eos(&j->rules, dir, &j->m.cfg, &e))
 		die_err(&e);
@@ -123,6 +127,7 @@ static void open_job(struct job *j)
 		die_err(&e);
 	if (out_open(&j->out, output, OUT_PLAIN, &e))
 		die_err(&e);
+	free(dir);
 }
 
 static void close_job(struct job *j)

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/die.h"
 #include "base/pool.h"
+#include "io/hub.h"
 #include "io/json.h"
 #include "io/out.h"
 #include "nx/config.h"
@@ -175,12 +176,15 @@ int main(int argc, char **argv)
 		die_usage("one model at a time: what is \"%s\"?", argv[1]);
 	if (size && argc)
 		die_usage("--size and \"%s\" are two models: give one", argv[0]);
-	const char *path = argc ? argv[0] : "-";
+	char *path = hub_model(argc ? argv[0] : "-", &e);
+	if (!path)
+		die_err(&e);
 	if (size ? config_named(&c, size, &e) : config_load(&c, path, &e))
 		die_err(&e);
 	tell_shape(&f, &c);
 	tell_weights(&f, &c, size ? NULL : path);
 	tell_cost(&f, &c);
 	write_facts(&f);
+	free(path);
 	return 0;
 }

@@ -1,12 +1,12 @@
 /* nx-merge - a model's directory with adapters folded into its weights. */
 #include "base/buf.h"
 #include "base/die.h"
+#include "io/hub.h"
 #include "io/outdir.h"
 #include "nx/lorafile.h"
 #include "nx/model.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 static const char *output, *base;
 static int save_dtype;
@@ -23,22 +23,25 @@ static const struct opt opts[] = {
 static const struct opt_prog prog = {"nx-merge", "-o DIR [-m DIR] [--save-dtype TYPE] [ADAPTER ...]",
                                      "fold adapters into a model's weights", opts};
 
-/* Which model: -m, what the first adapter names, the environment's. */
-static const char *find_base(int n, char **adapters, struct buf *named)
+/* Which model: -m, what the first adapter names, the environment's. To be freed. */
+static char *find_base(int n, char **adapters)
 {
+	struct buf named = {0};
 	struct err e;
-	const char *env = getenv("NX_MODEL");
-	if (base)
-		return base;
-	if (n && lorafile_base(adapters[0], named, &e))
+	const char *env = getenv("NX_MODEL"), *given = base ? base : env && *env ? env : NULL;
+	char *dir = NULL;
+	if (!base && n && lorafile_base(adapters[0], &named, &e))
 		die_err(&e);
-	if (n && named->n && access(named->p, F_OK) == 0)
-		return named->p;
-	if (env && *env)
-		return env;
-	if (n && named->n)
-		die_now("%s: the model \"%s\" that it is for is not here: give -m DIR", adapters[0], named->p);
-	die_usage("no model: give -m DIR or set NX_MODEL");
+	if (named.n)
+		dir = hub_model(named.p, &e);
+	if (!dir && given && !(dir = hub_model(given, &e)))
+		die_err(&e);
+	if (!dir && named.n)
+		die_now("%s: the model \"%s\" that it is for is not here: give -m DIR", adapters[0], named.p);
+	if (!dir)
+		die_usage("no model: give -m DIR or set NX_MODEL");
+	buf_release(&named);
+	return dir;
 }
 
 /* The tokenizer goes along: the model's, or where it has none the first adapter's. */
@@ -83,11 +86,11 @@ static void merge(const char *model, int n, char **adapters)
 
 int main(int argc, char **argv)
 {
-	struct buf named = {0};
 	die_opts(&prog, &argc, &argv);
 	if (!output)
 		die_usage("no directory: give -o DIR");
-	merge(find_base(argc, argv, &named), argc, argv);
-	buf_release(&named);
+	char *dir = find_base(argc, argv);
+	merge(dir, argc, argv);
+	free(dir);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "base/die.h"
 #include "base/pool.h"
 #include "base/progress.h"
+#include "io/hub.h"
 #include "io/outdir.h"
 #include "io/record.h"
 #include "nx/checkpoint.h"
@@ -23,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *model, *output, *log_file, *eval_file, *resume;
+static const char *model, *given_model, *output, *log_file, *eval_file, *resume;
 static struct trainer_rule rule;
 static struct flow_rule when = {.log_steps = 1, .save_steps = 500};
 static double min_lr = -1, warmup;
@@ -469,11 +470,12 @@ static void check_options(int argc, char **argv)
 {
 	struct err e;
 	model = model ? model : getenv("NX_MODEL");
-	if ((!model || !*model) && (!resume || strcmp(resume, "auto") == 0))
+	model = model && *model ? model : NULL;
+	if (!model && (!resume || strcmp(resume, "auto") == 0))
 		die_usage("no model: give -m DIR or set NX_MODEL");
 	if (dtype)
 		die_usage("--dtype bf16: %s; --save-dtype bf16 halves the file all the same", mat_why_no_bf16());
-	if (lora_rank && (!model || !*model))
+	if (lora_rank && !model)
 		die_usage("--lora goes on with the model that the adapter is for: give -m DIR or set NX_MODEL");
 	if (output && !*output)
 		die_usage("--output-dir needs a name");
@@ -519,12 +521,15 @@ static void load(struct job *j)
 	lora.rank = (int)lora_rank;
 	if (lora_new(&j->m.lora, &j->m.cfg, &lora, rule.seed, &e) || (j->run.from && model_reload(&j->m, j->run.from, &e)))
 		die_err(&e);
-	j->m.lora->base = model;
+	j->m.lora->base = given_model; /* not the place of a snapshot, which is another one elsewhere */
 }
 
 static void open_job(struct job *j, int argc, char **argv)
 {
 	struct err e;
+	given_model = model;
+	if (model && !(model = hub_model(model, &e)))
+		die_err(&e);
 	j->dir = model;
 	j->run.second = (int64_t)time(NULL);
 	j->run.overwrite = overwrite;

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/pool.h"
+#include "io/hub.h"
 #include "nx/attention.h"
 #include "nx/kernel.h"
 #include "nx/layer.h"
@@ -66,16 +67,18 @@ int model_load(struct model *m, const char *dir, struct err *e)
 		return load_plain(m, dir, e);
 	*m = (struct model){0};
 	int rc = lorafile_base(dir, &base, e);
-	if (rc == 0 && (base.n == 0 || access(base.p, F_OK)))
+	char *from = rc == 0 && base.n ? hub_model(base.p, e) : NULL;
+	if (rc == 0 && !from)
 		rc = err_data(e, "%s: the model \"%s\" that this adapter is for is not here: nx-merge -m brings them together", dir,
 		              base.p);
-	if (rc == 0 && load_plain(m, base.p, e))
+	if (rc == 0 && load_plain(m, from, e))
 		rc = err_prefix(e, "%s, an adapter: ", dir);
 	if (rc == 0 && model_fold(m, dir, e)) {
 		model_release(m);
 		rc = -1;
 	}
 	buf_release(&base);
+	free(from);
 	return rc;
 }
 

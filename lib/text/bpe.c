@@ -1,5 +1,6 @@
 #include "text/bpe.h"
 #include "base/utf8.h"
+#include "io/hub.h"
 #include "io/in.h"
 #include "text/added.h"
 #include "text/ending.h"
@@ -105,12 +106,17 @@ static int tables(struct bpe *t, const char *path, struct err *e)
 	return rc;
 }
 
-int bpe_load(struct bpe **out, const char *path, struct err *e)
+int bpe_load(struct bpe **out, const char *given, struct err *e)
 {
+	char *path = hub_tokenizer(given, e);
+	if (!path)
+		return -1;
 	struct bpe *t = calloc(1, sizeof *t);
-	if (!t)
-		return err_mem(e);
-	if (tables(t, path, e) || ending_find(&t->v, path, &t->eos, &t->pad, e)) {
+	int rc = t ? 0 : err_mem(e);
+	if (rc == 0 && (tables(t, path, e) || ending_find(&t->v, path, &t->eos, &t->pad, e)))
+		rc = -1;
+	free(path);
+	if (rc) {
 		bpe_close(t);
 		return -1;
 	}
@@ -123,15 +129,14 @@ int bpe_load(struct bpe **out, const char *path, struct err *e)
 
 int bpe_find(struct bpe **t, const char *given, struct err *e)
 {
-	const char *file = given ? given : getenv("NX_TOKENIZER"), *model = getenv("NX_MODEL");
-	struct buf path = {0};
-	if (given || (file && *file))
-		return bpe_load(t, file, e);
-	if (!model || !*model)
+	static const char *const variables[] = {"NX_TOKENIZER", "NX_MODEL"};
+	for (size_t i = 0; !given && i < sizeof variables / sizeof *variables; i++) {
+		given = getenv(variables[i]);
+		given = given && *given ? given : NULL;
+	}
+	if (!given)
 		return err_usage(e, "no tokenizer: give -T FILE, or set NX_TOKENIZER or NX_MODEL");
-	int rc = buf_printf(&path, "%s/tokenizer.json", model) ? err_mem(e) : bpe_load(t, path.p, e);
-	buf_release(&path);
-	return rc;
+	return bpe_load(t, given, e);
 }
 
 int bpe_share(struct bpe **out, const struct bpe *owner, struct err *e)

@@ -27,9 +27,10 @@ struct bpe_ids {
 	size_t n, cap;
 };
 
+/* A tokenizer.json, or the one of a directory or of a model in the hub's cache (io/hub.h). */
 int bpe_load(struct bpe **t, const char *path, struct err *e);
-/* Loads `given`, else the file $NX_TOKENIZER, else $NX_MODEL/tokenizer.json (a variable
- * that is empty counts as not set); ERR_USAGE if none of the three is there. */
+/* Loads `given`, else $NX_TOKENIZER, else $NX_MODEL (a variable that is empty counts as
+ * not set); ERR_USAGE if none of the three is there. */
 int bpe_find(struct bpe **t, const char *given, struct err *e);
 /* Another of the same for a thread of its own: a struct bpe is one thread's. It uses the
  * tables of `owner`, which must be closed after it. */

@@ -1,0 +1,195 @@
+#include "io/hub.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- names ----------------------------------------------------------------------------- */
+
+/* ORG or NAME, by huggingface_hub's rule: letters, digits, "_", "-" and ".", at most 96;
+ * the last two not at an end; no "--", which stands for "/" in the cache, and no "..". */
+static bool part_ok(const char *s, size_t n)
+{
+	if (n == 0 || n > 96 || strchr("-.", s[0]) || strchr("-.", s[n - 1]))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!isalnum((unsigned char)s[i]) && !strchr("_-.", s[i]))
+			return false;
+		if (i && s[i] == s[i - 1] && (s[i] == '-' || s[i] == '.'))
+			return false;
+	}
+	return true;
+}
+
+bool hub_path_ok(const char *path)
+{
+	if (!*path || strlen(path) > 1000)
+		return false;
+	for (const char *p = path;; p++) {
+		size_t n = strcspn(p, "/");
+		if (n == 0 || n > 255 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
+			return false;
+		for (size_t i = 0; i < n; i++)
+			if ((unsigned char)p[i] < ' ' || p[i] == 127 || p[i] == '\\')
+				return false;
+		p += n;
+		if (!*p)
+			return true;
+	}
+}
+
+bool hub_is_commit(const char *s)
+{
+	return strspn(s, "0123456789abcdef") == HUB_COMMIT && !s[HUB_COMMIT];
+}
+
+bool hub_name(struct hub_name *n, const char *text)
+{
+	const char *at = strchr(text, '@');
+	size_t len = at ? (size_t)(at - text) : strlen(text);
+	const char *slash = memchr(text, '/', len);
+	if (slash ? !part_ok(text, (size_t)(slash - text)) || !part_ok(slash + 1, (size_t)(text + len - slash - 1))
+	          : !part_ok(text, len))
+		return false;
+	const char *revision = at ? at + 1 : "main";
+	if (strlen(revision) >= sizeof n->revision || !hub_path_ok(revision))
+		return false;
+	snprintf(n->repo, sizeof n->repo, "%.*s", (int)len, text);
+	snprintf(n->revision, sizeof n->revision, "%s", revision);
+	return true;
+}
+
+/* --- the cache ---------------------------------------------------------------------------- */
+
+/* path, in which a leading ~ is the home directory, and tail */
+static int set_path(struct buf *b, const char *path, const char *tail, struct err *e)
+{
+	const char *home = getenv("HOME");
+	bool tilde = path[0] == '~' && (path[1] == '/' || !path[1]) && home;
+	buf_reset(b);
+	if (buf_printf(b, "%s%s%s", tilde ? home : "", tilde ? path + 1 : path, tail) || !buf_str(b))
+		return err_mem(e);
+	return 0;
+}
+
+static const char *set_in(const char *name)
+{
+	const char *v = getenv(name);
+	return v && *v ? v : NULL;
+}
+
+int hub_home(struct buf *b, struct err *e)
+{
+	const char *v = set_in("HF_HOME");
+	if (v)
+		return set_path(b, v, "", e);
+	if ((v = set_in("XDG_CACHE_HOME")))
+		return set_path(b, v, "/huggingface", e);
+	return set_path(b, "~", "/.cache/huggingface", e);
+}
+
+int hub_cache(struct buf *b, struct err *e)
+{
+	const char *v = set_in("HF_HUB_CACHE");
+	if (v || (v = set_in("HUGGINGFACE_HUB_CACHE")))
+		return set_path(b, v, "", e);
+	if (hub_home(b, e))
+		return -1;
+	return buf_adds(b, "/hub") || !buf_str(b) ? err_mem(e) : 0;
+}
+
+int hub_folder(struct buf *b, const struct hub_name *n, struct err *e)
+{
+	if (hub_cache(b, e))
+		return -1;
+	int bad = buf_adds(b, "/models--");
+	for (const char *p = n->repo; *p && !bad; p++)
+		bad = *p == '/' ? buf_adds(b, "--") : buf_addc(b, *p);
+	return bad || !buf_str(b) ? err_mem(e) : 0;
+}
+
+int hub_commit(const char *folder, const char *revision, char commit[HUB_COMMIT + 1])
+{
+	struct buf path = {0};
+	int found = 0;
+	if (hub_is_commit(revision)) {
+		memcpy(commit, revision, HUB_COMMIT + 1);
+		return 1;
+	}
+	if (buf_printf(&path, "%s/refs/%s", folder, revision) == 0) {
+		FILE *f = fopen(path.p, "re");
+		size_t n = f ? fread(commit, 1, HUB_COMMIT, f) : 0;
+		commit[n] = 0;
+		found = hub_is_commit(commit);
+		if (f)
+			fclose(f);
+	}
+	buf_release(&path);
+	return found;
+}
+
+int hub_snapshot(struct buf *b, const struct hub_name *n, struct err *e)
+{
+	char commit[HUB_COMMIT + 1];
+	struct stat st;
+	if (hub_folder(b, n, e))
+		return -1;
+	if (!hub_commit(b->p, n->revision, commit))
+		return 0;
+	if (buf_printf(b, "/snapshots/%s", commit))
+		return err_mem(e);
+	return stat(b->p, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* --- what a program means --------------------------------------------------------------------- */
+
+/* Not there: a name of two parts may be one of the hub. */
+static int missing(const char *given, struct err *e)
+{
+	struct hub_name n;
+	errno = ENOENT;
+	err_io(e, "%s", given);
+	if (strchr(given, '/') && hub_name(&n, given)) {
+		struct err was = *e;
+		snprintf(e->msg, sizeof e->msg, "%.*s, nor in the cache of the hub (nx-fetch %.300s brings what the hub has)",
+		         (int)(sizeof e->msg / 2), was.msg, given);
+	}
+	return -1;
+}
+
+char *hub_model(const char *given, struct err *e)
+{
+	struct buf dir = {0};
+	struct hub_name n;
+	char *found = NULL;
+	int rc = 0;
+	if (access(given, F_OK) == 0 || strcmp(given, "-") == 0)
+		rc = (found = strdup(given)) ? 0 : err_mem(e);
+	else if (errno != ENOENT)
+		err_io(e, "%s", given);
+	else if (hub_name(&n, given) && (rc = hub_snapshot(&dir, &n, e)) > 0)
+		found = dir.p;
+	else if (rc == 0)
+		missing(given, e);
+	if (found != dir.p)
+		buf_release(&dir);
+	return found;
+}
+
+char *hub_tokenizer(const char *given, struct err *e)
+{
+	struct stat st;
+	char *path = hub_model(given, e), *file;
+	if (!path || stat(path, &st) || !S_ISDIR(st.st_mode))
+		return path;
+	if (asprintf(&file, "%s/tokenizer.json", path) < 0) {
+		file = NULL;
+		err_mem(e);
+	}
+	free(path);
+	return file;
+}
