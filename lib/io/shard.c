@@ -328,9 +328,10 @@ static int read_header(struct shard_reader *r, const unsigned char *b, struct er
 	}
 	if (get16(b + 10) != BOM)
 		return broken(r, e, "shard of another byte order");
-	if (get64(b + 56) != hash_words(HASH_SEED, b, 56) || (b[12] != 2 && b[12] != 4))
-		return broken(r, e, "the shard's header is damaged");
 	struct shard_head h = {get32(b + 16), get32(b + 20), get32(b + 24), get64(b + 32)};
+	/* the width follows from the vocabulary: records are passed on as they stand */
+	if (get64(b + 56) != hash_words(HASH_SEED, b, 56) || h.vocab > INT32_MAX || b[12] != width_of(&h))
+		return broken(r, e, "the shard's header is damaged");
 	if (r->width && (h.vocab != r->head.vocab || h.fingerprint != r->head.fingerprint))
 		return broken(r, e, "shards of different tokenizers follow one another");
 	if (!r->width)

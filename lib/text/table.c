@@ -126,7 +126,8 @@ int table_add(struct table *t, const struct table_text *cells)
 int table_begin(struct table *t, const struct table_text *heads)
 {
 	t->widths = calloc(2 * t->n, sizeof *t->widths);
-	return t->widths ? table_add(t, heads) : -1;
+	/* cells point into the text, empty ones too */
+	return t->widths && buf_reserve(&t->text, 1) == 0 ? table_add(t, heads) : -1;
 }
 
 void table_release(struct table *t)
