@@ -3,7 +3,7 @@
 #
 #   make demo [MODEL=dir TOKENIZER=file DATA=file]   the main job, end to end
 #   make check     every test; the last line is "N passed, N failed"
-#   make bench     against the peers       make fuzz SECONDS=600   long fuzzing
+#   make bench     against the peers       make fuzz [SECONDS=600] [DRIVERS='json bpe']   long fuzzing
 #   make install   PREFIX, DESTDIR, PROGRAM_PREFIX (split is always installed as nx-split)
 #   make dist      the sources as build/nxtools-VERSION.tar.gz
 #   DEV=1 warnings are errors; FLAVOUR=san AddressSanitizer and UBSan; CC=clang
@@ -105,7 +105,7 @@ bench: deps
 	@tests/bench/data
 	@tests/bench/run
 fuzz: check-deps
-	@tests/fuzz/run $(or $(SECONDS),60)
+	@tests/fuzz/run $(or $(SECONDS),60) $(DRIVERS)
 
 # --- install -------------------------------------------------------------------
 installed = $(PROGRAM_PREFIX)$(if $(PROGRAM_PREFIX),$(1),$(if $(filter split,$(1)),nx-split,$(1)))

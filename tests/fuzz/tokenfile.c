@@ -13,8 +13,7 @@ enum { OUTPUTS = sizeof outputs / sizeof *outputs };
 static void file(const char *path, const uint8_t *p, size_t n)
 {
 	FILE *f = fopen(path, "wb");
-	if (!f || fwrite(p, 1, n, f) != n || fclose(f))
-		abort();
+	fuzz_must(f && fwrite(p, 1, n, f) == n && fclose(f) == 0);
 }
 
 static void copy(struct tokenfile_in *in)
@@ -38,7 +37,7 @@ static void copy(struct tokenfile_in *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static char prefix[64], idx[80], bin[80];
+	static char prefix[100], idx[110], bin[110];
 	struct tokenfile_rule rule = {0, 1, 2};
 	struct tokenfile_in *in;
 	struct err e;
@@ -46,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (n < 2)
 		return 0;
 	if (!prefix[0]) {
-		snprintf(prefix, sizeof prefix, "build/fuzz/mega-%ld", (long)getpid());
+		snprintf(prefix, sizeof prefix, "%s/mega", fuzz_dir());
 		snprintf(idx, sizeof idx, "%s.idx", prefix);
 		snprintf(bin, sizeof bin, "%s.bin", prefix);
 	}
