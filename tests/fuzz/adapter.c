@@ -1,6 +1,6 @@
 /* adapter_config.json and, behind a NUL, adapter_model.safetensors: an adapter for the tiny
  * model, or refused. */
-#include "../unit/tiny.h"
+#include "unit/tiny.h"
 #include "fuzz.h"
 
 #include "nx/lora.h"

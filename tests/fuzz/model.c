@@ -1,5 +1,5 @@
 /* config.json and, behind a NUL, model.safetensors: a model that can be run, or refused. */
-#include "../unit/tiny.h"
+#include "unit/tiny.h"
 #include "fuzz.h"
 
 #include "nx/modelfile.h"

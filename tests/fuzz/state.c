@@ -1,6 +1,6 @@
 /* The files of a checkpoint, nx-train.json, trainer_state.json and optimizer.bin with a
  * NUL between them: refused, or a state from which a run makes its next update. */
-#include "../unit/tiny.h"
+#include "unit/tiny.h"
 #include "fuzz.h"
 
 #include "nx/checkpoint.h"
