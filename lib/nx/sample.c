@@ -51,7 +51,7 @@ int32_t sample_greedy(const float *logits, int n)
 	return n > 0 ? best : -1;
 }
 
-static int no_numbers(struct err *e)
+int sample_damaged(struct err *e)
 {
 	err_data(e, "the model's logits are not numbers (NaN): its weights are damaged");
 	e->kind = ERR_IO; /* no other prompt would fare better */
@@ -59,7 +59,7 @@ static int no_numbers(struct err *e)
 }
 
 /* The logits themselves, or s->x where a rule changes them. */
-static const float *penalized(struct sample *s, const struct sample_rules *r, const float *logits,
+const float *sample_penalized(struct sample *s, const struct sample_rules *r, const float *logits,
                               const struct penalty_history *h, const int32_t *banned, int nbanned)
 {
 	bool any = penalty_any(&r->penalty);
@@ -78,7 +78,7 @@ static int candidates(struct sample *s, const struct sample_rules *r, const floa
 {
 	struct cut *c = &s->cut;
 	if (cut_fill(c, x, s->vocab))
-		return no_numbers(e);
+		return sample_damaged(e);
 	if (c->n == 0)
 		return err_data(e, "the rules leave no token to go on with");
 	if (r->temperature != 1)
@@ -114,9 +114,9 @@ static int32_t draw(const struct cut *c, double u)
 int sample_token(struct sample *s, const struct sample_rules *r, const float *logits, const struct penalty_history *h,
                  const int32_t *banned, int nbanned, struct xoshiro *rng, int32_t *id, struct err *e)
 {
-	const float *x = penalized(s, r, logits, h, banned, nbanned);
+	const float *x = sample_penalized(s, r, logits, h, banned, nbanned);
 	if (!r->random)
-		return (*id = sample_greedy(x, s->vocab)) < 0 ? no_numbers(e) : 0;
+		return (*id = sample_greedy(x, s->vocab)) < 0 ? sample_damaged(e) : 0;
 	double u = xoshiro_f64(rng);
 	if (candidates(s, r, x, e))
 		return -1;
@@ -127,15 +127,20 @@ int sample_token(struct sample *s, const struct sample_rules *r, const float *lo
 const struct cut *sample_candidates(struct sample *s, const struct sample_rules *r, const float *logits,
                                     const struct penalty_history *h, const int32_t *banned, int nbanned, struct err *e)
 {
-	return candidates(s, r, penalized(s, r, logits, h, banned, nbanned), e) ? NULL : &s->cut;
+	return candidates(s, r, sample_penalized(s, r, logits, h, banned, nbanned), e) ? NULL : &s->cut;
+}
+
+double sample_lse(struct sample *s, const float *logits)
+{
+	cut_fill(&s->cut, logits, s->vocab);
+	return cut_lse(&s->cut);
 }
 
 void sample_logprobs(struct sample *s, const float *logits, int32_t id, int top, struct sample_logprob *v)
 {
 	int n = 0;
 	struct sample_logprob *best = v + 1;
-	cut_fill(&s->cut, logits, s->vocab);
-	double lse = cut_lse(&s->cut);
+	double lse = sample_lse(s, logits);
 	v[0] = (struct sample_logprob){id, (float)((double)logits[id] - lse)};
 	for (int i = 0; i < s->vocab && top > 0; i++) { /* insertion: top is small */
 		int at = n;

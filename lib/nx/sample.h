@@ -64,6 +64,13 @@ int sample_token(struct sample *s, const struct sample_rules *r, const float *lo
 const struct cut *sample_candidates(struct sample *s, const struct sample_rules *r, const float *logits,
                                     const struct penalty_history *h, const int32_t *banned, int nbanned, struct err *e);
 
+/* Parts of the above for beam.h. The logits with penalties and without banned ids: `logits` itself
+ * where no rule changes it, else valid until the next call. */
+const float *sample_penalized(struct sample *s, const struct sample_rules *r, const float *logits,
+                              const struct penalty_history *h, const int32_t *banned, int nbanned);
+double sample_lse(struct sample *s, const float *logits); /* log sum exp(logits) */
+int sample_damaged(struct err *e);                        /* -1: the logits are not numbers, as sample_token says it */
+
 /* Log of the model's own probability, before any rule: of id into v[0], and of the `top`
  * likeliest behind it, the likeliest first, of equal ones the smaller id. top <= the vocabulary. */
 void sample_logprobs(struct sample *s, const float *logits, int32_t id, int top, struct sample_logprob *v);
