@@ -131,17 +131,12 @@ static int finish(struct beam *b, int n, struct err *e)
 	enum { MOST = BEAM_MAX * (2 + GENERATE_EOS_MAX) };
 	float score[MOST + BEAM_MAX], kept[MOST + BEAM_MAX];
 	int order[BEAM_MAX], nb = b->br->beams;
-	bool full = all_done(b) && b->br->early == BEAM_FULL;
 	float by = (float)pow(b->n + 1, b->br->length_penalty);
 	for (int i = 0; i < nb; i++)
 		score[i] = b->best[i].score;
 	for (int i = 0; i < n; i++) {
 		const struct beam_pick *p = &b->pick[i];
-		float v = p->score / by;
-		v += full ? -OUT : 0;
-		v += b->hopeful ? 0 : -OUT;
-		v += p->ends && i < nb ? 0 : -OUT;
-		score[nb + i] = v;
+		score[nb + i] = p->score / by + (p->ends && i < nb ? 0 : -OUT);
 	}
 	memcpy(kept, score, sizeof *score * (size_t)(nb + n));
 	best_of(score, nb + n, order, nb);

@@ -51,6 +51,9 @@ def main():
         case(model, which, ids, 4, least=8, eos=(a,))
         case(model, which, ids, 4, repetition=1.3, ngram=2, eos=(b,))
         case(model, which, ids, 4, ngram=1, eos=(b,))
+        # so many ends that all of the twice as many candidates as beams may be ends
+        likely = model(torch.tensor([ids])).logits[0, -1].topk(12).indices.tolist()
+        case(model, which, ids, 4, eos=likely)
         case(model, which, ids, 20, new=10, eos=(a, b))
 
 

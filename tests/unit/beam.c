@@ -99,7 +99,7 @@ static void golden(void)
 		TEST(ok, "as HF: %s", line);
 		cases++;
 	}
-	TEST(cases == 75, "%d cases", cases);
+	TEST(cases == 78, "%d cases", cases);
 	TEST(worst < 1e-5, "scores within 1e-5: %.3g", worst);
 	engine_close(&g);
 	free(line);
