@@ -73,3 +73,15 @@ typed() {
 	says 'step 50/50: loss' err
 	says '"generated": "' out
 }
+
+@test "the curve that is shown lies on the Trainer's" {
+	fails 0 "$ROOT/examples/curve/compare" "$ROOT/examples/curve/hf.jsonl" "$ROOT/examples/curve/nx-train.jsonl"
+	[ "$(wc -l <out)" = 2 ]
+	while read -r line; do says "    $line" "$ROOT/examples/README.md"; done <out
+	awk '{ n += $2; for (i = 1; i < NF; i++) if ($i == "difference" && $(i + 1) > 2e-4) exit 1 } END { exit n != 477 }' out
+	sed '7s/"loss": [0-9.]*/"loss": 9/' "$ROOT/examples/curve/hf.jsonl" >other
+	"$ROOT/examples/curve/compare" other "$ROOT/examples/curve/nx-train.jsonl" >out
+	grep -q 'largest difference [0-9.]*e-0[0-2] at step 7,' out
+	sed 7d "$ROOT/examples/curve/hf.jsonl" >other
+	fails 1 "$ROOT/examples/curve/compare" other "$ROOT/examples/curve/nx-train.jsonl"
+}
