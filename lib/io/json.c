@@ -2,8 +2,11 @@
 #include "base/num.h"
 #include "base/utf8.h"
 
+#include <setjmp.h>
+#include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
@@ -180,8 +183,6 @@ static int yajl_refused(yajl_handle h, struct parse *p, const char *text, size_t
 	if (at > n)
 		at = n;
 	unsigned char *msg = yajl_get_error(h, 0, (const unsigned char *)text, n);
-	if (!msg)
-		return err_mem(e);
 	if (p->why || strstr((char *)msg, "client cancel")) {
 		int rc = p->why ? refuse(e, text, at, p->why) : err_mem(e);
 		yajl_free_error(h, msg);
@@ -200,6 +201,69 @@ static int yajl_refused(yajl_handle h, struct parse *p, const char *text, size_t
 	return refuse(e, text, at, why);
 }
 
+/* yajl uses what its allocator returns without a look at it. So ours does not return where
+ * memory runs out: it leaves yajl, and all that yajl held is given back. */
+struct block {
+	alignas(16) struct block *next;
+	struct block *before;
+};
+
+struct memory {
+	struct block head;
+	jmp_buf out;
+};
+
+static void *memory_get(void *ctx, void *old, size_t n)
+{
+	struct memory *m = ctx;
+	struct block *b = old ? (struct block *)old - 1 : NULL;
+	if (n > SIZE_MAX - sizeof *b || !(b = realloc(b, sizeof *b + n)))
+		longjmp(m->out, 1);
+	if (!old) {
+		b->before = &m->head;
+		b->next = m->head.next;
+	}
+	b->before->next = b;
+	if (b->next)
+		b->next->before = b;
+	return b + 1;
+}
+
+static void *memory_new(void *ctx, size_t n)
+{
+	return memory_get(ctx, NULL, n);
+}
+
+static void memory_free(void *ctx, void *p)
+{
+	struct block *b = p ? (struct block *)p - 1 : NULL;
+	(void)ctx;
+	if (!b)
+		return;
+	b->before->next = b->next;
+	if (b->next)
+		b->next->before = b->before;
+	free(b);
+}
+
+static int run_yajl(struct parse *p, const char *text, size_t n, struct err *e)
+{
+	struct memory m = {.head = {0}};
+	yajl_alloc_funcs funcs = {memory_new, memory_get, memory_free, &m};
+	int rc;
+	if (setjmp(m.out)) {
+		rc = err_mem(e);
+	} else {
+		yajl_handle h = yajl_alloc(&callbacks, &funcs, p);
+		yajl_config(h, yajl_dont_validate_strings, 1); /* done before, and stricter */
+		bool good = yajl_parse(h, (const unsigned char *)text, n) == yajl_status_ok && yajl_complete_parse(h) == yajl_status_ok;
+		rc = good ? 0 : yajl_refused(h, p, text, n, e);
+	}
+	while (m.head.next)
+		memory_free(&m, m.head.next + 1);
+	return rc;
+}
+
 int json_parse(struct arena *a, const char *text, size_t n, struct json **v, struct err *e)
 {
 	size_t good = utf8_valid(text, n);
@@ -209,8 +273,7 @@ int json_parse(struct arena *a, const char *text, size_t n, struct json **v, str
 	if (half)
 		return refuse(e, text, (size_t)(half - text), "half a surrogate pair");
 	struct parse *p = arena_alloc(a, sizeof *p);
-	yajl_handle h = p ? yajl_alloc(&callbacks, NULL, p) : NULL;
-	if (!h)
+	if (!p)
 		return err_mem(e);
 	p->a = a;
 	p->root = NULL;
@@ -218,12 +281,7 @@ int json_parse(struct arena *a, const char *text, size_t n, struct json **v, str
 	p->key = NULL;
 	p->keylen = 0;
 	p->why = NULL;
-	yajl_config(h, yajl_dont_validate_strings, 1); /* done above, and stricter */
-	yajl_status rc = yajl_parse(h, (const unsigned char *)text, n);
-	if (rc == yajl_status_ok)
-		rc = yajl_complete_parse(h);
-	int bad = rc == yajl_status_ok ? 0 : yajl_refused(h, p, text, n, e);
-	yajl_free(h);
+	int bad = run_yajl(p, text, n, e);
 	if (bad == 0 && !p->root)
 		bad = err_data(e, "not valid JSON: empty");
 	*v = p->root;

@@ -199,23 +199,28 @@ int out_flush(struct out *o, struct err *e)
 	return drain(o, e);
 }
 
-/* The complete file gets its name. Linking cannot replace a file, so a nameless
- * one is linked under a temporary name first and renamed then. */
+/* The complete file gets a temporary name, if it has none yet: linking cannot replace a file, renaming can. */
+static int give_temp_name(struct out *o, struct err *e)
+{
+	char from[64];
+	if (o->temp)
+		return 0;
+	snprintf(from, sizeof from, "/proc/self/fd/%d", o->fd);
+	char *temp = temp_name(o->name);
+	if (!temp)
+		return err_mem(e);
+	if (linkat(AT_FDCWD, from, AT_FDCWD, temp, AT_SYMLINK_FOLLOW)) {
+		err_io(e, "%s", o->name);
+		free(temp);
+		return -1;
+	}
+	o->temp = temp;
+	return 0;
+}
+
+/* It appears under its own name last, when nothing can be wrong with it any more. */
 static int give_name(struct out *o, struct err *e)
 {
-	if (!o->temp) {
-		char from[64];
-		snprintf(from, sizeof from, "/proc/self/fd/%d", o->fd);
-		char *temp = temp_name(o->name);
-		if (!temp)
-			return err_mem(e);
-		if (linkat(AT_FDCWD, from, AT_FDCWD, temp, AT_SYMLINK_FOLLOW)) {
-			err_io(e, "%s", o->name);
-			free(temp);
-			return -1;
-		}
-		o->temp = temp;
-	}
 	if (rename(o->temp, o->name))
 		return err_io(e, "%s", o->name);
 	free(o->temp);
@@ -228,13 +233,14 @@ int out_commit(struct out *o, struct err *e)
 	int rc = o->z ? zst_end(o->z, e) : 0;
 	if (rc == 0)
 		rc = drain(o, e);
-	if (rc == 0 && o->rename) {
-		rc = fsync(o->fd) ? err_io(e, "%s", o->name) : give_name(o, e);
-	}
+	if (rc == 0 && o->rename)
+		rc = fsync(o->fd) ? err_io(e, "%s", o->name) : give_temp_name(o, e);
 	int fd = o->fd;
 	o->fd = -1;
 	if (close(fd) && rc == 0)
 		rc = err_io(e, "%s", o->name);
+	if (rc == 0 && o->rename)
+		rc = give_name(o, e);
 	forget(o);
 	return rc;
 }
