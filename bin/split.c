@@ -131,7 +131,7 @@ static int put_parts(struct job *j, struct err *e)
 {
 	struct part *parts[] = {&j->test, &j->train};
 	for (int i = 0; i < 2; i++)
-		if (!is_stdout(parts[i]) && put_part(j, parts[i], e))
+		if (!is_stdout(parts[i]) && (put_part(j, parts[i], e) || record_seal(parts[i]->out, e)))
 			return -1;
 	for (int i = 0; i < 2; i++)
 		if (!is_stdout(parts[i]) && commit(parts[i], e))
@@ -198,6 +198,8 @@ static int by_value(struct job *j, struct err *e)
 	}
 	/* files first, as without --by */
 	struct part *first = is_stdout(&j->test) ? &j->train : &j->test;
+	if (record_seal(j->test.out, e) || record_seal(j->train.out, e))
+		return -1;
 	return commit(first, e) || commit(first == &j->test ? &j->train : &j->test, e) ? -1 : 0;
 }
 

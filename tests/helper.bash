@@ -62,3 +62,8 @@ fails() {
 		return 1
 	fi
 }
+
+# need_preload: for tests under LD_PRELOAD; a sanitizer has an allocator of its own.
+need_preload() {
+	if nm -D "$BIN/nx-info" 2>/dev/null | grep -q __asan_init; then skip "the programs are built with a sanitizer"; fi
+}

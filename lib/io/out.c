@@ -18,6 +18,7 @@ struct out {
 	char *name; /* for messages, and the final path */
 	char *temp; /* name of the temporary file; NULL while it is nameless */
 	bool rename; /* a file that gets its name at the commit */
+	bool sealed;
 	struct zst_writer *z;
 	size_t n; /* bytes waiting in buf */
 	char buf[CHUNK];
@@ -228,19 +229,33 @@ static int give_name(struct out *o, struct err *e)
 	return 0;
 }
 
-int out_commit(struct out *o, struct err *e)
+static int close_fd(struct out *o, struct err *e)
 {
+	int fd = o->fd;
+	o->fd = -1;
+	return close(fd) ? err_io(e, "%s", o->name) : 0;
+}
+
+int out_seal(struct out *o, struct err *e)
+{
+	if (o->sealed)
+		return 0;
 	int rc = o->z ? zst_end(o->z, e) : 0;
 	if (rc == 0)
 		rc = drain(o, e);
 	if (rc == 0 && o->rename)
 		rc = fsync(o->fd) ? err_io(e, "%s", o->name) : give_temp_name(o, e);
-	int fd = o->fd;
-	o->fd = -1;
-	if (close(fd) && rc == 0)
-		rc = err_io(e, "%s", o->name);
 	if (rc == 0 && o->rename)
-		rc = give_name(o, e);
+		rc = close_fd(o, e);
+	o->sealed = rc == 0;
+	return rc;
+}
+
+int out_commit(struct out *o, struct err *e)
+{
+	int rc = out_seal(o, e);
+	if (rc == 0)
+		rc = o->rename ? give_name(o, e) : close_fd(o, e);
 	forget(o);
 	return rc;
 }
@@ -253,7 +268,7 @@ void out_abort(struct out *o)
 	/* what goes to a pipe or a device goes there record by record: those
 	 * before the bad one are the reader's. A zstd frame stays open, so that the
 	 * reader sees that it was cut off. */
-	if (!o->rename)
+	if (!o->rename && !o->sealed)
 		out_flush(o, &ignored);
 	forget(o);
 }

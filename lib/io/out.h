@@ -31,6 +31,9 @@ bool out_can_patch(const struct out *out);
 /* Replaces n bytes from the file's start on by p; all of them have been written before. */
 int out_patch(struct out *out, const void *p, size_t n, struct err *e);
 int out_flush(struct out *out, struct err *e); /* what was written reaches the reader now */
+/* All that a commit does but the last of it: a file is whole on disk and lacks its name, what goes to
+ * a pipe is all written and the pipe not closed. Of several outputs none then appears without the others. */
+int out_seal(struct out *out, struct err *e);
 int out_commit(struct out *out, struct err *e);
 void out_abort(struct out *out);
 

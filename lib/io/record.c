@@ -481,13 +481,19 @@ static void forget(struct record_out *o)
 	free(o);
 }
 
-int record_commit(struct record_out *o, struct err *e)
+int record_seal(struct record_out *o, struct err *e)
 {
 	int rc = 0;
 	if (o->shard) {
 		rc = shard_end(o->shard, e);
 		o->shard = NULL;
 	}
+	return rc == 0 ? out_seal(o->out, e) : -1;
+}
+
+int record_commit(struct record_out *o, struct err *e)
+{
+	int rc = record_seal(o, e);
 	if (rc == 0)
 		rc = out_commit(o->out, e);
 	else

@@ -101,6 +101,7 @@ void record_packer_release(struct record_packer *p);
 /* Bytes of record_next_raw, from inputs of the output's form and vocabulary. */
 int record_put_raw(struct record_out *out, const char *p, size_t n, struct err *e);
 int record_flush(struct record_out *out, struct err *e);
+int record_seal(struct record_out *out, struct err *e); /* out_seal: nothing is put after it */
 int record_commit(struct record_out *out, struct err *e); /* frees out either way */
 void record_abort(struct record_out *out);
 

@@ -113,7 +113,7 @@ bool weights_there(const char *dir)
 	bool there = false;
 	for (int i = 0; i < KNOWN && !there; i++) {
 		const char *path = join(&s, dir, known[i].name);
-		there = path && access(path, F_OK) == 0;
+		there = !path || access(path, F_OK) == 0; /* opening it tells that memory ran out */
 	}
 	tensor_release(&s);
 	return there;

@@ -1,0 +1,104 @@
+# fault: every call that may fail does, once: tests/fault/each.c says what is wanted then.
+# NX_DEEP=1 (make check-deep): each single call; else every few, to be quick.
+load helper
+
+setup_file() {
+	local src=$BATS_TEST_DIRNAME/fault
+	cd "$BATS_FILE_TMPDIR" || return 1
+	cc -O1 -shared -fPIC -fno-builtin -D_GNU_SOURCE -o fault.so "$src/fault.c" -ldl
+	cc -O1 -D_GNU_SOURCE -o each "$src/each.c"
+}
+
+each() {
+	need_preload
+	export NX_CACHE="" LC_ALL=C OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TMPDIR=$T
+	FAULT=$BATS_FILE_TMPDIR IN=$T/in TOK=$ROOT/tests/golden/variants/gpt2.json
+	mkdir "$IN"
+	printf '{"question": "a token and", "answer": "the rest", "n": 1.50}\n{"question": "more of", "answer": "the same"}\n{"question": "caf\\u00e9", "answer": "x"}\n{"question": "last", "answer": "one"}\n' >"$IN/d.jsonl"
+	"$BIN/bpe-encode" -q -T "$TOK" -o "$IN/t.jsonl" "$IN/d.jsonl"
+	"$BIN/bpe-encode" -q -T "$TOK" -s -o "$IN/t.nxs" "$IN/d.jsonl"
+	"$BIN/nx-init" -q -V 700 --hidden 8 --layers 1 --heads 2 --ffn 8 --rotary-pct 1 --max-position 64 -T "$TOK" -o "$IN/m"
+	# where syncing costs nothing, if there is such a place
+	W=$T/w
+	if [ -w /dev/shm ]; then W=$(mktemp -d -p /dev/shm); fi
+	mkdir -p "$W"
+	cd "$W" || return 1
+}
+
+teardown() {
+	cd /
+	if [ -n "${W:-}" ]; then rm -rf "$W"; fi
+}
+
+# faults EVERY OUT PROGRAM ...: none of its calls fails any other way than it should.
+faults() {
+	local every=$1 out=$2 program=$3
+	shift 3
+	if [ -n "${NX_DEEP:-}" ]; then every=1; fi
+	"$FAULT/each" "$FAULT/fault.so" "$every" "$out" "$BIN/$program" "$@" >"$T/log" || {
+		echo "$program $*"
+		cat "$T/log"
+		return 1
+	}
+	grep -q '^[1-9][0-9]* faults of .* 0 failed$' "$T/log"
+	rm -rf want
+}
+
+@test "text filters: any failing call is an error in one line, and the old output stays" {
+	faults 2 out bpe-encode -q -T "$TOK" -o out "$IN/d.jsonl"
+	faults 3 - bpe-encode -q -T "$TOK" -j 2 "$IN/d.jsonl"
+	faults 3 out bpe-encode -q -T "$TOK" -s -z -o out "$IN/d.jsonl"
+	faults 3 out bpe-decode -q -T "$TOK" -o out "$IN/t.nxs"
+	faults 3 out bpe-train -q -V 300 -o out "$IN/d.jsonl"
+	faults 1 out jsonl-template -q -p qa -o out "$IN/d.jsonl"
+	faults 1 - jsonl-table -q "$IN/d.jsonl"
+}
+
+@test "token filters: any failing call is an error in one line, and the old output stays" {
+	faults 3 out pad-trunc -q -T "$TOK" -n 8 -o out "$IN/t.jsonl"
+	faults 1 out split -q --test-size 0.25 --train out --test "$IN/test" "$IN/t.nxs"
+	faults 1 out split -q --by question --test-size 0.25 --train out --test "$IN/test" "$IN/d.jsonl"
+	faults 1 out shard-cat -q -t shard --vocab-size 700 -o out "$IN/t.jsonl"
+	faults 1 out shard-cat -q -t npy -o out "$IN/t.nxs"
+	faults 1 - shard-cat -q -s "$IN/t.nxs"
+}
+
+@test "model programs: any failing call is an error in one line, and nothing is left behind" {
+	faults 1 - nx-info "$IN/m"
+	faults 1 out/ nx-init -q -V 700 --hidden 8 --layers 1 --heads 2 --ffn 8 --rotary-pct 1 --max-position 64 -T "$TOK" -o out
+	faults 3 - nx-eval -q -m "$IN/m" "$IN/t.nxs"
+	faults 1 - nx-generate -q -m "$IN/m" -p "a token" --max-new-tokens 5
+}
+
+@test "training: any failing call is an error in one line, and every directory there is is whole" {
+	faults 11 out/ nx-train -q -m "$IN/m" --max-steps 3 --save-steps 1 --batch-size 1 --threads 1 -o out "$IN/t.nxs"
+	faults 11 out/ nx-train -q -m "$IN/m" --max-steps 3 --lora 2 --save-steps 1 --batch-size 1 --threads 2 -o out "$IN/t.nxs"
+}
+
+@test "reads and writes of a few bytes at a time change nothing" {
+	"$BIN/bpe-encode" -q -T "$TOK" -o want "$IN/d.jsonl"
+	: >state
+	truncate -s 64 state
+	export FAULT_FILE=$W/state FAULT_SHORT=7
+	LD_PRELOAD=$FAULT/fault.so "$BIN/bpe-encode" -q -T "$TOK" -o got "$IN/d.jsonl"
+	same want got
+	LD_PRELOAD=$FAULT/fault.so "$BIN/shard-cat" -q -t jsonl "$IN/t.nxs" >some
+	unset FAULT_FILE
+	"$BIN/shard-cat" -q -t jsonl "$IN/t.nxs" >all
+	same all some
+}
+
+@test "a full disk: one line, the old output stays" {
+	echo old >kept
+	(
+		ulimit -f 1
+		trap '' XFSZ
+		for _ in $(seq 200); do cat "$IN/d.jsonl"; done | fails 1 "$BIN/bpe-encode" -q -T "$TOK" -o "$W/kept" -
+		[ "$(wc -l <err)" = 1 ]
+		says "bpe-encode: $W/kept: File too large" err
+	)
+	[ "$(cat kept)" = old ]
+	compgen -G '.*.????????????????' && return 1
+	fails 1 "$BIN/bpe-encode" -q -T "$TOK" -o /dev/full "$IN/d.jsonl"
+	says "bpe-encode: /dev/full: No space left on device" err
+}

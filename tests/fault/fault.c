@@ -1,0 +1,297 @@
+/* fault.c - a library for LD_PRELOAD under which one call of the C library fails.
+ *
+ *	FAULT_FILE=state FAULT_AT=17 LD_PRELOAD=./fault.so nx-train ...      the 17th call
+ *	FAULT_SHORT=3                                                       no read or write is longer
+ *
+ * Counted are calls that may fail, of the program and the libraries it works with, from
+ * die_opts on (known by its fcntl). Linear algebra's own memory is left alone: OpenBLAS
+ * ends the process itself. The number of calls, and which of them failed, is left in
+ * FAULT_FILE, as struct fault_state. */
+#include "fault.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <pthread.h>
+
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t n);
+void *__libc_memalign(size_t align, size_t n);
+
+static struct fault_state *state;
+static unsigned long fault_at;
+static size_t fault_short;
+static bool counting;
+static __thread bool within; /* dladdr and the like call us */
+
+__attribute__((constructor)) static void begin(void)
+{
+	const char *file = getenv("FAULT_FILE"), *at = getenv("FAULT_AT"), *cut = getenv("FAULT_SHORT");
+	long fd = file ? syscall(SYS_openat, AT_FDCWD, file, O_RDWR | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return;
+	void *p = (void *)syscall(SYS_mmap, NULL, sizeof *state, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L);
+	syscall(SYS_close, fd);
+	state = p == MAP_FAILED ? NULL : p;
+	fault_at = at ? strtoul(at, NULL, 10) : 0;
+	fault_short = cut ? strtoul(cut, NULL, 10) : 0;
+}
+
+/* Of a library whose errors are not ours to handle. */
+static bool foreign(const void *caller)
+{
+	Dl_info info;
+	static const char *const names[] = {"openblas", "ld-linux", "gfortran", "quadmath"};
+	if (!dladdr(caller, &info) || !info.dli_fname)
+		return true;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strstr(info.dli_fname, names[i]))
+			return true;
+	return false;
+}
+
+static bool fails(const char *what, const void *caller)
+{
+	if (!state || !counting || within)
+		return false;
+	within = true;
+	bool ours = !foreign(caller);
+	within = false;
+	if (!ours)
+		return false;
+	unsigned long n = atomic_fetch_add(&state->calls, 1) + 1;
+	if (n != fault_at)
+		return false;
+	strncpy(state->what, what, sizeof state->what - 1);
+	return true;
+}
+
+#define FAILS(what, code, result) \
+	do { \
+		if (fails(what, __builtin_return_address(0))) { \
+			errno = code; \
+			return result; \
+		} \
+	} while (0)
+
+static size_t shorter(size_t n)
+{
+	return counting && fault_short && n > fault_short ? fault_short : n;
+}
+
+/* The first call of die_opts. */
+int fcntl64(int fd, int cmd, ...)
+{
+	va_list ap;
+	va_start(ap, cmd);
+	long arg = va_arg(ap, long);
+	va_end(ap);
+	counting = true;
+	return (int)syscall(SYS_fcntl, fd, cmd, arg);
+}
+
+int fcntl(int fd, int cmd, ...)
+{
+	va_list ap;
+	va_start(ap, cmd);
+	long arg = va_arg(ap, long);
+	va_end(ap);
+	counting = true;
+	return (int)syscall(SYS_fcntl, fd, cmd, arg);
+}
+
+void *malloc(size_t n)
+{
+	FAILS("malloc", ENOMEM, NULL);
+	return __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	FAILS("calloc", ENOMEM, NULL);
+	return __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+	FAILS("realloc", ENOMEM, NULL);
+	return __libc_realloc(p, n);
+}
+
+void *aligned_alloc(size_t align, size_t n)
+{
+	FAILS("aligned_alloc", ENOMEM, NULL);
+	return __libc_memalign(align, n);
+}
+
+int posix_memalign(void **p, size_t align, size_t n)
+{
+	if (fails("posix_memalign", __builtin_return_address(0)))
+		return ENOMEM;
+	*p = __libc_memalign(align, n);
+	return *p ? 0 : ENOMEM;
+}
+
+void *mmap(void *addr, size_t n, int prot, int flags, int fd, off_t at)
+{
+	FAILS("mmap", ENOMEM, MAP_FAILED);
+	return (void *)syscall(SYS_mmap, addr, n, prot, flags, fd, at);
+}
+
+static int open_at(int dir, const char *path, int flags, mode_t mode)
+{
+	return (int)syscall(SYS_openat, dir, path, flags, mode);
+}
+
+#define MODE_OF(flags) \
+	mode_t mode = 0; \
+	if (flags & (O_CREAT | __O_TMPFILE)) { \
+		va_list ap; \
+		va_start(ap, flags); \
+		mode = va_arg(ap, mode_t); \
+		va_end(ap); \
+	}
+
+int open(const char *path, int flags, ...)
+{
+	MODE_OF(flags)
+	FAILS("open", EMFILE, -1);
+	return open_at(AT_FDCWD, path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+	MODE_OF(flags)
+	FAILS("open", EMFILE, -1);
+	return open_at(AT_FDCWD, path, flags, mode);
+}
+
+int openat(int dir, const char *path, int flags, ...)
+{
+	MODE_OF(flags)
+	FAILS("openat", EMFILE, -1);
+	return open_at(dir, path, flags, mode);
+}
+
+ssize_t read(int fd, void *p, size_t n)
+{
+	FAILS("read", EIO, -1);
+	return syscall(SYS_read, fd, p, shorter(n));
+}
+
+ssize_t pread(int fd, void *p, size_t n, off_t at)
+{
+	FAILS("pread", EIO, -1);
+	return syscall(SYS_pread64, fd, p, shorter(n), at);
+}
+
+ssize_t pread64(int fd, void *p, size_t n, off_t at)
+{
+	FAILS("pread", EIO, -1);
+	return syscall(SYS_pread64, fd, p, shorter(n), at);
+}
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+	FAILS("write", ENOSPC, -1);
+	return syscall(SYS_write, fd, p, shorter(n));
+}
+
+ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	FAILS("pwrite", ENOSPC, -1);
+	return syscall(SYS_pwrite64, fd, p, shorter(n), at);
+}
+
+ssize_t pwrite64(int fd, const void *p, size_t n, off_t at)
+{
+	FAILS("pwrite", ENOSPC, -1);
+	return syscall(SYS_pwrite64, fd, p, shorter(n), at);
+}
+
+int close(int fd)
+{
+	bool fail = fails("close", __builtin_return_address(0));
+	int rc = (int)syscall(SYS_close, fd);
+	if (fail)
+		errno = EIO;
+	return fail ? -1 : rc;
+}
+
+off_t lseek(int fd, off_t at, int whence)
+{
+	FAILS("lseek", EIO, -1);
+	return syscall(SYS_lseek, fd, at, whence);
+}
+
+int fsync(int fd)
+{
+	FAILS("fsync", EIO, -1);
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int ftruncate(int fd, off_t n)
+{
+	FAILS("ftruncate", EIO, -1);
+	return (int)syscall(SYS_ftruncate, fd, n);
+}
+
+int fchmod(int fd, mode_t mode)
+{
+	FAILS("fchmod", EPERM, -1);
+	return (int)syscall(SYS_fchmod, fd, mode);
+}
+
+int rename(const char *from, const char *to)
+{
+	FAILS("rename", EIO, -1);
+	return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+int renameat(int a, const char *from, int b, const char *to)
+{
+	FAILS("renameat", EIO, -1);
+	return (int)syscall(SYS_renameat2, a, from, b, to, 0);
+}
+
+int linkat(int a, const char *from, int b, const char *to, int flags)
+{
+	FAILS("linkat", EIO, -1);
+	return (int)syscall(SYS_linkat, a, from, b, to, flags);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+	FAILS("mkdir", ENOSPC, -1);
+	return (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
+}
+
+ssize_t getrandom(void *p, size_t n, unsigned flags)
+{
+	FAILS("getrandom", ENOSYS, -1);
+	return syscall(SYS_getrandom, p, n, flags);
+}
+
+int pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+	int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	if (fails("pthread_create", __builtin_return_address(0)))
+		return EAGAIN;
+	within = true;
+	void *p = dlsym(RTLD_NEXT, "pthread_create");
+	within = false;
+	memcpy(&real, &p, sizeof real);
+	return real(t, attr, run, arg);
+}
