@@ -21,7 +21,7 @@ AR      := ar
 FLAVOUR ?= rel
 PREFIX  ?= /usr/local
 PACKAGES := gcc libc6-dev make pkg-config libyajl-dev libutf8proc-dev libzstd-dev libopenblas-dev
-CHECK_PACKAGES := bats zstd bsdextrautils shellcheck mandoc clang libclang-rt-dev
+CHECK_PACKAGES := bats zstd bsdextrautils shellcheck mandoc clang libclang-rt-dev parallel
 
 # --- flags -------------------------------------------------------------------
 LIBS     := yajl libutf8proc libzstd openblas
