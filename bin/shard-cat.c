@@ -221,10 +221,12 @@ static void trim(const struct record *r, size_t *from, size_t *end)
 }
 
 /* Tokens [from, end) as a document. A stream has no padding: what stands at its ends is left out. */
-static int put_piece(struct job *j, const struct record *r, size_t from, size_t end, bool *masked, struct err *e)
+static int put_piece(struct job *j, const struct record *r, size_t from, size_t end, bool dry, bool *masked, struct err *e)
 {
 	size_t n = end - from;
 	trim(r, &from, &end);
+	if (dry)
+		return tokenfile_fits(j->file, r->n ? r->ids + from : NULL, end - from, e);
 	*masked |= has_masks(r, from, end);
 	j->padding += n - (end - from);
 	return tokenfile_put(j->file, r->n ? r->ids + from : NULL, end - from, e);
@@ -241,8 +243,10 @@ static int put_file(struct job *j, const struct record *r, struct err *e)
 		masked = r->nstarts || has_masks(r, from, end);
 		rc = tokenfile_put(j->file, r->ids, r->n, e);
 	}
-	for (size_t p = 0; !j->to->rows && p <= r->nstarts && rc == 0; p++)
-		rc = put_piece(j, r, p ? r->starts[p - 1] : 0, p < r->nstarts ? r->starts[p] : r->n, &masked, e);
+	/* of a bad record no piece is written: all are looked at first */
+	for (int dry = r->nstarts > 0; !j->to->rows && dry >= 0 && rc == 0; dry--)
+		for (size_t p = 0; p <= r->nstarts && rc == 0; p++)
+			rc = put_piece(j, r, p ? r->starts[p - 1] : 0, p < r->nstarts ? r->starts[p] : r->n, dry, &masked, e);
 	j->masked += rc == 0 && masked;
 	return rc;
 }

@@ -67,3 +67,8 @@ fails() {
 need_preload() {
 	if nm -D "$BIN/nx-info" 2>/dev/null | grep -q __asan_init; then skip "the programs are built with a sanitizer"; fi
 }
+
+# need_deep: for tests that take minutes or gigabytes: NX_DEEP is set by make check-deep.
+need_deep() {
+	if [ -z "${NX_DEEP:-}" ]; then skip "a long one, for make check-deep"; fi
+}

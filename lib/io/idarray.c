@@ -58,15 +58,23 @@ int idarray_get(const struct idarray_type *t, const unsigned char *p, size_t n, 
 	return 0;
 }
 
-int idarray_put(const struct idarray_type *t, const int32_t *ids, size_t n, uint32_t vocab, unsigned char *p, struct err *e)
+int idarray_fits(const struct idarray_type *t, const int32_t *ids, size_t n, uint32_t vocab, struct err *e)
 {
-	for (size_t i = 0; i < n; i++, p += t->width) {
+	for (size_t i = 0; i < n; i++) {
 		uint32_t id = (uint32_t)ids[i];
 		if (vocab && id >= vocab)
 			return err_data(e, "id %u is outside the vocabulary of %u", id, vocab);
 		if (t->width == 2 && id > UINT16_MAX)
 			return err_data(e, "id %u does not fit into the format's 16 bits", id);
-		idarray_set(p, t->width, id);
 	}
+	return 0;
+}
+
+int idarray_put(const struct idarray_type *t, const int32_t *ids, size_t n, uint32_t vocab, unsigned char *p, struct err *e)
+{
+	if (idarray_fits(t, ids, n, vocab, e))
+		return -1;
+	for (size_t i = 0; i < n; i++, p += t->width)
+		idarray_set(p, t->width, (uint32_t)ids[i]);
 	return 0;
 }

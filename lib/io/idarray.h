@@ -23,6 +23,8 @@ struct idarray_type {
 /* n * width bytes at p into n ids. */
 int idarray_get(const struct idarray_type *t, const unsigned char *p, size_t n, uint32_t vocab, int32_t *ids, size_t *bad,
                 struct err *e);
+/* Whether idarray_put takes them. */
+int idarray_fits(const struct idarray_type *t, const int32_t *ids, size_t n, uint32_t vocab, struct err *e);
 /* n ids into n * width bytes at p, little-endian; width 2 or 4. */
 int idarray_put(const struct idarray_type *t, const int32_t *ids, size_t n, uint32_t vocab, unsigned char *p, struct err *e);
 

@@ -156,13 +156,26 @@ int idstream_create(struct idstream_out *s, const char *path, size_t header, str
 	return headed_open(&s->h, path, header, e);
 }
 
+/* A document without the end-of-text token at its ends, which the stream puts there itself. */
+static const int32_t *inner(const struct idstream_out *s, const int32_t *ids, size_t *n)
+{
+	if (*n && (uint32_t)ids[0] == s->eos)
+		ids++, --*n;
+	if (*n && (uint32_t)ids[*n - 1] == s->eos)
+		--*n;
+	return ids;
+}
+
+int idstream_fits(const struct idstream_out *s, const int32_t *ids, size_t n, struct err *e)
+{
+	ids = inner(s, ids, &n);
+	return idarray_fits(&s->type, ids, n, s->vocab, e);
+}
+
 int idstream_put(struct idstream_out *s, const int32_t *ids, size_t n, struct err *e)
 {
 	size_t width = s->type.width;
-	if (n && (uint32_t)ids[0] == s->eos)
-		ids++, n--;
-	if (n && (uint32_t)ids[n - 1] == s->eos)
-		n--;
+	ids = inner(s, ids, &n);
 	buf_reset(&s->raw);
 	if (buf_reserve(&s->raw, (n + 1) * width))
 		return err_mem(e);

@@ -61,6 +61,7 @@ struct idstream_out {
 /* `header` bytes are left free; the eos must be known. */
 int idstream_create(struct idstream_out *s, const char *path, size_t header, struct err *e);
 /* The document between the eos at its ends, if it has any, gets exactly one eos on its side. */
+int idstream_fits(const struct idstream_out *s, const int32_t *ids, size_t n, struct err *e); /* whether it takes them */
 int idstream_put(struct idstream_out *s, const int32_t *ids, size_t n, struct err *e);
 int idstream_commit(struct idstream_out *s, const void *header, struct err *e);
 void idstream_abort(struct idstream_out *s);

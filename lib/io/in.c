@@ -251,10 +251,11 @@ int in_slurp(const char *path, struct buf *b, struct err *e)
 	struct in *in;
 	ssize_t n;
 	struct stat st;
+	size_t from = b->n;
 	if (in_open(&in, path, e))
 		return -1;
 	/* all of a plain file fits without growing; CHUNK for the look beyond its end */
-	bool sized = fstat(in->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 && st.st_size < PTRDIFF_MAX - CHUNK;
+	bool sized = fstat(in->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 && st.st_size < IN_SLURP_MAX;
 	if (sized && buf_reserve_large(b, (size_t)st.st_size + CHUNK)) {
 		in_close(in);
 		return err_mem(e);
@@ -268,6 +269,10 @@ int in_slurp(const char *path, struct buf *b, struct err *e)
 		if (n <= 0)
 			break;
 		b->n += (size_t)n;
+		if (b->n - from >= IN_SLURP_MAX) {
+			n = err_data(e, "%s: more than %d MiB: no such file is that large", path, IN_SLURP_MAX >> 20);
+			break;
+		}
 	}
 	in_close(in);
 	return n < 0 ? -1 : 0;

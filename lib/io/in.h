@@ -35,7 +35,9 @@ off_t in_line_at(const struct in *in);
 int in_fd(const struct in *in);
 void in_close(struct in *in); /* NULL is fine */
 
-/* A whole file at once into b (config.json, tokenizer.json); zstd as well. */
+/* A whole file at once into b (config.json, tokenizer.json); zstd as well. ERR_DATA from
+ * IN_SLURP_MAX bytes on, which a few compressed ones may claim to be. */
+enum { IN_SLURP_MAX = 1 << 28 };
 int in_slurp(const char *path, struct buf *b, struct err *e);
 
 #endif

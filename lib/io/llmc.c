@@ -113,6 +113,11 @@ static int create(void **self, const char *path, const struct tokenfile_rule *ru
 	return 0;
 }
 
+static int fits(void *self, const int32_t *ids, size_t n, struct err *e)
+{
+	return idstream_fits(&((struct writer *)self)->s, ids, n, e);
+}
+
 static int put(void *self, const int32_t *ids, size_t n, struct err *e)
 {
 	struct writer *w = self;
@@ -138,5 +143,5 @@ static int commit(void *self, struct err *e)
 
 const struct tokenfile_format llmc_format = {
 	.name = "llmc", .has_eos = true, .is = is, .open = open_llmc, .next = next, .close = close_llmc,
-	.create = create, .put = put, .commit = commit, .abort = drop,
+	.create = create, .fits = fits, .put = put, .commit = commit, .abort = drop,
 };

@@ -307,6 +307,12 @@ static int create(void **self, const char *path, const struct tokenfile_rule *ru
 	return 0;
 }
 
+static int fits(void *self, const int32_t *ids, size_t n, struct err *e)
+{
+	const struct writer *w = self;
+	return idarray_fits(&w->type, ids, n, w->vocab, e);
+}
+
 static int put(void *self, const int32_t *ids, size_t n, struct err *e)
 {
 	struct writer *w = self;
@@ -382,5 +388,5 @@ static int commit(void *self, struct err *e)
 
 const struct tokenfile_format megatron_format = {
 	.name = "megatron", .by_prefix = true, .has_eos = true, .open = open_megatron, .next = next,
-	.close = close_megatron, .create = create, .put = put, .commit = commit, .abort = drop,
+	.close = close_megatron, .create = create, .fits = fits, .put = put, .commit = commit, .abort = drop,
 };

@@ -72,6 +72,11 @@ static int create(void **self, const char *path, const struct tokenfile_rule *ru
 	return 0;
 }
 
+static int fits(void *self, const int32_t *ids, size_t n, struct err *e)
+{
+	return idstream_fits(self, ids, n, e);
+}
+
 static int put(void *self, const int32_t *ids, size_t n, struct err *e)
 {
 	return idstream_put(self, ids, n, e);
@@ -87,5 +92,5 @@ static int commit(void *self, struct err *e)
 
 const struct tokenfile_format nanogpt_format = {
 	.name = "nanogpt", .open = open_nanogpt, .next = next, .close = close_nanogpt,
-	.create = create, .put = put, .commit = commit, .abort = drop,
+	.create = create, .fits = fits, .put = put, .commit = commit, .abort = drop,
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const char MAGIC[] = "\x93NUMPY";
+enum { EMPTY_ROWS = 1 << 20 };
 enum { MAGIC_LEN = 6, HEADER = 128 /* as NumPy itself pads */, HEADER_READ_MAX = 65536 };
 
 static bool is(const unsigned char *p, size_t n)
@@ -137,6 +138,9 @@ static int parse(struct in *in, const char *p, struct array *a, struct err *e)
 		return idstream_broken(in, e, "rows of more than %d tokens", SHARD_MAX_TOKENS);
 	if (a->dims == 2 && a->shape[1] && a->shape[0] > INT64_MAX / 8 / a->shape[1])
 		return idstream_broken(in, e, "the array's shape is no file's");
+	/* they take no bytes: a header alone could claim any number of them */
+	if (a->dims == 2 && a->shape[1] == 0 && a->shape[0] > EMPTY_ROWS)
+		return idstream_broken(in, e, "more than %d empty rows", EMPTY_ROWS);
 	return 0;
 }
 
@@ -275,6 +279,11 @@ static int create(void **self, const char *path, const struct tokenfile_rule *ru
 	return 0;
 }
 
+static int fits(void *self, const int32_t *ids, size_t n, struct err *e)
+{
+	return idstream_fits(self, ids, n, e);
+}
+
 static int put(void *self, const int32_t *ids, size_t n, struct err *e)
 {
 	return idstream_put(self, ids, n, e);
@@ -293,7 +302,7 @@ static int commit(void *self, struct err *e)
 
 const struct tokenfile_format npy_format = {
 	.name = "npy", .is = is, .open = open_npy, .next = next, .close = close_npy,
-	.create = create, .put = put, .commit = commit, .abort = drop,
+	.create = create, .fits = fits, .put = put, .commit = commit, .abort = drop,
 };
 
 /* --- writing rows ----------------------------------------------------------------
@@ -333,6 +342,12 @@ static int rows_create(void **self, const char *path, const struct tokenfile_rul
 	}
 	*self = w;
 	return 0;
+}
+
+static int rows_fits(void *self, const int32_t *ids, size_t n, struct err *e)
+{
+	const struct rows *w = self;
+	return idarray_fits(&w->type, ids, n, w->rule.vocab, e);
 }
 
 static int rows_put(void *self, const int32_t *ids, size_t n, struct err *e)
@@ -397,5 +412,5 @@ static int rows_commit(void *self, struct err *e)
 
 const struct tokenfile_format npy_rows_format = {
 	.name = "npy2", .rows = true, .open = open_npy, .next = next, .close = close_npy,
-	.create = rows_create, .put = rows_put, .commit = rows_commit, .abort = rows_drop,
+	.create = rows_create, .fits = rows_fits, .put = rows_put, .commit = rows_commit, .abort = rows_drop,
 };

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,13 +18,22 @@ struct outdir {
 	char *name;  /* as given, for messages */
 	char *final; /* without symbolic links and trailing slashes */
 	char *temp;
+	int lock;    /* temp, locked as long as this process lives; -1: none */
 	bool inside; /* temp stands in final: its files are moved, not itself */
 };
+
+static void unlock(struct outdir *d)
+{
+	if (d->lock >= 0)
+		close(d->lock);
+	d->lock = -1;
+}
 
 static void forget(struct outdir *d)
 {
 	if (!d)
 		return;
+	unlock(d);
 	free(d->name);
 	free(d->final);
 	free(d->temp);
@@ -45,7 +55,73 @@ static int parent_len(const char *path)
 	return slash ? (int)(slash - path) + 1 : 0;
 }
 
-static int make_temp(struct outdir *d, bool inside, mode_t mode)
+static int drop(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	remove(path);
+	return 0;
+}
+
+static int remove_tree(const char *path)
+{
+	if (rmdir(path) == 0) /* an empty one needs no memory */
+		return 0;
+	return nftw(path, drop, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A directory whose maker is alive is locked: by this, the lock ends with the process. The
+ * descriptor, or -1 with errno EWOULDBLOCK if another process has it. */
+static int lock_dir(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	int why = errno;
+	close(fd);
+	errno = why;
+	return -1;
+}
+
+/* ".name.0123456789abcdef"; base NULL: of any name. */
+static bool is_temp_name(const char *s, const char *base)
+{
+	const char *dot = strrchr(s, '.');
+	if (s[0] != '.' || dot <= s + 1 || strlen(dot + 1) != 16 || strspn(dot + 1, "0123456789abcdef") != 16)
+		return false;
+	return !base || (strlen(base) == (size_t)(dot - s - 1) && memcmp(s + 1, base, strlen(base)) == 0);
+}
+
+/* Temporary directories in `path` that were base's and whose makers are dead. */
+static int sweep(const char *path, const char *base, struct err *e)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *ent;
+	int rc = 0;
+	if (!dir)
+		return err_io(e, "%s", path);
+	while (rc == 0 && (ent = readdir(dir))) {
+		char *name = NULL;
+		struct stat st;
+		if (!is_temp_name(ent->d_name, base))
+			continue;
+		if (asprintf(&name, "%s/%s", path, ent->d_name) < 0) {
+			rc = err_mem(e);
+			break;
+		}
+		int lock = lstat(name, &st) == 0 && S_ISDIR(st.st_mode) ? lock_dir(name) : -1;
+		if (lock >= 0) {
+			remove_tree(name);
+			close(lock);
+		}
+		free(name);
+	}
+	closedir(dir);
+	return rc;
+}
+
+static int name_temp(struct outdir *d, bool inside)
 {
 	unsigned long long r = 0;
 	int dir = parent_len(d->final);
@@ -56,12 +132,42 @@ static int make_temp(struct outdir *d, bool inside, mode_t mode)
 	d->inside = inside;
 	int rc = inside ? asprintf(&d->temp, "%s/.%s.%016llx", d->final, base, r)
 	                : asprintf(&d->temp, "%.*s.%s.%016llx", dir, d->final, base, r);
-	if (rc < 0) {
-		d->temp = NULL;
-		errno = ENOMEM;
-		return -1;
+	if (rc >= 0)
+		return 0;
+	d->temp = NULL;
+	errno = ENOMEM;
+	return -1;
+}
+
+static int make_temp(struct outdir *d, bool inside, mode_t mode)
+{
+	for (;;) {
+		if (name_temp(d, inside) || mkdir(d->temp, mode))
+			return -1;
+		d->lock = lock_dir(d->temp);
+		if (d->lock >= 0 ? access(d->temp, F_OK) == 0 : errno == ENOLCK || errno == EOPNOTSUPP)
+			return 0;
+		/* taken for a dead process's before it was locked: once more */
+		if (d->lock < 0 && errno != EWOULDBLOCK && errno != ENOENT) {
+			int why = errno;
+			rmdir(d->temp);
+			errno = why;
+			return -1;
+		}
+		unlock(d);
 	}
-	return mkdir(d->temp, mode);
+}
+
+/* What killed processes left of the same name goes first; that it is there hinders nobody. */
+static int make_only_temp(struct outdir *d, bool inside, mode_t mode)
+{
+	struct err ignored;
+	int n = parent_len(d->final);
+	char *dir = inside ? strdup(d->final) : n ? strndup(d->final, (size_t)n) : strdup(".");
+	if (dir)
+		sweep(dir, d->final + n, &ignored);
+	free(dir);
+	return make_temp(d, inside, mode);
 }
 
 /* 1: path is a directory with nothing in it, 0: there is something, -1: errno. */
@@ -104,9 +210,9 @@ static int open_existing(struct outdir *d, const struct stat *st, bool merge, st
 	if (!empty && !merge)
 		return err_data(e, "%s: the directory is not empty", d->name);
 	bool inside = !empty || is_mount(d->final, st);
-	if (!inside && make_temp(d, false, 0777) == 0)
+	if (!inside && make_only_temp(d, false, 0777) == 0)
 		return chmod(d->temp, st->st_mode & 07777) ? err_io(e, "%s", d->name) : 0;
-	return make_temp(d, true, 0777) ? err_io(e, "%s", d->name) : 0;
+	return make_only_temp(d, true, 0777) ? err_io(e, "%s", d->name) : 0;
 }
 
 int outdir_open(struct outdir **out, const char *final, bool merge, struct err *e)
@@ -115,6 +221,7 @@ int outdir_open(struct outdir **out, const char *final, bool merge, struct err *
 	struct outdir *d = calloc(1, sizeof *d);
 	if (!d)
 		return err_mem(e);
+	d->lock = -1;
 	int rc = 0;
 	if (!(d->name = strdup(final)) || !(d->final = strdup(final)))
 		rc = err_mem(e);
@@ -123,7 +230,7 @@ int outdir_open(struct outdir **out, const char *final, bool merge, struct err *
 	else {
 		/* a link to nowhere is not replaced; "" has no name to appear under */
 		cut_slashes(d->final);
-		if (errno != ENOENT || lstat(d->final, &st) == 0 || !*final || make_temp(d, false, 0777))
+		if (errno != ENOENT || lstat(d->final, &st) == 0 || !*final || make_only_temp(d, false, 0777))
 			rc = err_io(e, "%s", d->name);
 	}
 	if (rc) {
@@ -251,22 +358,6 @@ int outdir_commit(struct outdir *d, struct err *e)
 	return 0;
 }
 
-static int drop(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	remove(path);
-	return 0;
-}
-
-static int remove_tree(const char *path)
-{
-	if (rmdir(path) == 0) /* an empty one needs no memory */
-		return 0;
-	return nftw(path, drop, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 void outdir_abort(struct outdir *d)
 {
 	if (!d)
@@ -277,7 +368,7 @@ void outdir_abort(struct outdir *d)
 
 int outdir_remove(const char *path, struct err *e)
 {
-	struct outdir d = {.final = strdup(path)};
+	struct outdir d = {.final = strdup(path), .lock = -1};
 	if (!d.final)
 		return err_mem(e);
 	cut_slashes(d.final);
@@ -287,38 +378,13 @@ int outdir_remove(const char *path, struct err *e)
 		err_io(e, "%s", path);
 	if (d.temp)
 		remove_tree(d.temp);
+	unlock(&d);
 	free(d.final);
 	free(d.temp);
 	return rc < 0 ? -1 : 0;
 }
 
-/* ".name.0123456789abcdef" */
-static bool is_temp_name(const char *s)
-{
-	const char *dot = strrchr(s, '.');
-	return s[0] == '.' && dot > s + 1 && strlen(dot + 1) == 16 && strspn(dot + 1, "0123456789abcdef") == 16;
-}
-
 int outdir_sweep(const char *path, struct err *e)
 {
-	DIR *dir = opendir(path);
-	const struct dirent *ent;
-	int rc = 0;
-	if (!dir)
-		return err_io(e, "%s", path);
-	while (rc == 0 && (ent = readdir(dir))) {
-		char *name = NULL;
-		struct stat st;
-		if (!is_temp_name(ent->d_name))
-			continue;
-		if (asprintf(&name, "%s/%s", path, ent->d_name) < 0) {
-			rc = err_mem(e);
-			break;
-		}
-		if (lstat(name, &st) == 0 && S_ISDIR(st.st_mode))
-			remove_tree(name);
-		free(name);
-	}
-	closedir(dir);
-	return rc;
+	return sweep(path, NULL, e);
 }

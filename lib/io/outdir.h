@@ -12,7 +12,9 @@
  * With `merge` it may hold files: then the new ones are moved in one by one, each
  * whole, over those of the same name, and what else is there stays. A process
  * that is killed leaves at most the temporary directory, ".out.<16 hex digits>",
- * beside the destination (inside it where it is a mount point or holds files). */
+ * beside the destination (inside it where it is a mount point or holds files). It is
+ * locked (flock) while its process lives: the next outdir_open of the same
+ * destination removes those that are not. */
 #ifndef IO_OUTDIR_H
 #define IO_OUTDIR_H
 
@@ -35,7 +37,7 @@ void outdir_abort(struct outdir *d);
 /* Removes a directory with all that is in it. It loses its name first, so that half of it is never
  * seen under it. One that is not there is no error. */
 int outdir_remove(const char *path, struct err *e);
-/* Removes the temporary directories that killed processes left in dir, which nobody else may be writing to. */
+/* Removes the temporary directories, of whatever destination, that killed processes left in dir. */
 int outdir_sweep(const char *dir, struct err *e);
 
 #endif

@@ -146,6 +146,11 @@ int tokenfile_put(struct tokenfile_out *o, const int32_t *ids, size_t n, struct 
 	return o->f->put(o->self, ids, n, e);
 }
 
+int tokenfile_fits(struct tokenfile_out *o, const int32_t *ids, size_t n, struct err *e)
+{
+	return o->f->fits(o->self, ids, n, e);
+}
+
 int tokenfile_commit(struct tokenfile_out *o, struct err *e)
 {
 	int rc = o->f->commit(o->self, e);

@@ -43,6 +43,7 @@ struct tokenfile_format {
 	int (*next)(void *self, int32_t **ids, size_t *n, struct err *e);
 	void (*close)(void *self);
 	int (*create)(void **self, const char *path, const struct tokenfile_rule *rule, struct err *e);
+	int (*fits)(void *self, const int32_t *ids, size_t n, struct err *e);
 	int (*put)(void *self, const int32_t *ids, size_t n, struct err *e);
 	int (*commit)(void *self, struct err *e); /* frees self either way */
 	void (*abort)(void *self);
@@ -68,6 +69,7 @@ struct tokenfile_out;
 int tokenfile_create(struct tokenfile_out **o, const struct tokenfile_format *f, const char *path,
                      const struct tokenfile_rule *rule, struct err *e);
 int tokenfile_put(struct tokenfile_out *o, const int32_t *ids, size_t n, struct err *e); /* after ERR_DATA nothing was written */
+int tokenfile_fits(struct tokenfile_out *o, const int32_t *ids, size_t n, struct err *e); /* whether it would be ERR_DATA */
 int tokenfile_commit(struct tokenfile_out *o, struct err *e);
 void tokenfile_abort(struct tokenfile_out *o);
 

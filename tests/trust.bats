@@ -1,0 +1,211 @@
+# trust: what SECURITY.md promises and no other file tests. NX_DEEP=1 (make check-deep) adds the large ones.
+load helper
+
+each() {
+	export LC_ALL=C
+	TOK=$ROOT/tests/golden/variants/gpt2.json
+}
+
+init() {
+	"$BIN/nx-init" -q -V 700 --hidden 8 --layers 1 --heads 2 --ffn 8 --rotary-pct 1 --max-position 64 -T "$TOK" "$@"
+}
+
+# refused TEXT CMD ...: exit status 1, one line that says so, nothing on stdout.
+refused() {
+	local text=$1
+	shift
+	fails 1 "$@" </dev/null
+	[ "$(wc -l <err)" = 1 ]
+	says "$text" err
+	[ ! -s out ]
+}
+
+# safetensors HEADER BYTES: a file of this header and so many bytes.
+safetensors() {
+	local n=${#1} i
+	for i in 0 8 16 24 32 40 48 56; do
+		printf '%b' "$(printf '\\x%02x' $((n >> i & 255)))"
+	done
+	printf '%s' "$1"
+	head -c "$2" /dev/zero
+}
+
+# --- what a stopped run leaves -------------------------------------------------------
+
+@test "what a killed run left behind goes with the next, what a living one works on stays" {
+	mkdir .m.0123456789abcdef .m.fedcba9876543210 .other.0123456789abcdef .m.0123
+	touch .m.0123456789abcdef/model.safetensors
+	exec 9<.m.fedcba9876543210
+	flock 9
+	init -o m
+	[ -d m ]
+	[ ! -e .m.0123456789abcdef ]
+	[ -d .m.fedcba9876543210 ] && [ -d .other.0123456789abcdef ] && [ -d .m.0123 ]
+	exec 9<&-
+	rm -r m
+	init -o m
+	[ ! -e .m.fedcba9876543210 ]
+}
+
+# --- the files of a stranger -----------------------------------------------------------
+
+@test "model files that lie about their sizes are refused before memory is asked for" {
+	[[ $BIN == *san* ]] || ulimit -v 2000000
+	init -o good
+	mkdir m
+	cp good/config.json m
+	printf '\0\0\0\0\0\0\0\020{}' >m/model.safetensors
+	refused "m/model.safetensors: " "$BIN/nx-eval" -q -m m --any-tokenizer /dev/null
+	safetensors '{"gpt_neox.embed_in.weight":{"dtype":"F32","shape":[1152921504606846976,8],"data_offsets":[0,32]}}' 32 >m/model.safetensors
+	refused "m/model.safetensors: " "$BIN/nx-info" m
+	safetensors '{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[4],"data_offsets":[8,24]}}' 24 >m/model.safetensors
+	refused "m/model.safetensors: " "$BIN/nx-info" m
+	safetensors '{"a":{"dtype":"F32","shape":[4],"data_offsets":[16,0]}}' 16 >m/model.safetensors
+	refused "m/model.safetensors: " "$BIN/nx-info" m
+	safetensors '{"a":{"dtype":"Q9","shape":[4],"data_offsets":[0,16]}}' 16 >m/model.safetensors
+	refused "m/model.safetensors: " "$BIN/nx-info" m
+}
+
+@test "a config's claim costs no memory, and a tensor too few is named" {
+	init -o m
+	sed 's/"vocab_size": 700/"vocab_size": 134217728/' m/config.json >big
+	cp big m/config.json
+	refused "gpt_neox.embed_in.weight" "$BIN/nx-eval" -q -m m --any-tokenizer /dev/null
+}
+
+@test "an index that leads out of its directory is refused" {
+	init -o m
+	mv m/model.safetensors outside.safetensors
+	printf '{"weight_map": {"gpt_neox.embed_in.weight": "../outside.safetensors"}}' >m/model.safetensors.index.json
+	refused "m/model.safetensors.index.json: " "$BIN/nx-info" m
+	printf '{"weight_map": {"gpt_neox.embed_in.weight": "%s/outside.safetensors"}}' "$T" >m/model.safetensors.index.json
+	refused "m/model.safetensors.index.json: " "$BIN/nx-info" m
+}
+
+@test "small compressed files do not become large ones in memory" {
+	init -o m
+	head -c 270000000 /dev/zero | zstd -q -c >m/config.json
+	refused "m/config.json: more than 256 MiB" "$BIN/nx-info" m
+}
+
+@test "an array's header alone makes no records" {
+	printf "\x93NUMPY\x01\x00\x76\x00%-117s\n" "{'descr': '<i4', 'fortran_order': False, 'shape': (1000000000000, 0), }" >a.npy
+	refused "empty rows" timeout 10 "$BIN/shard-cat" -f npy --vocab-size 10 -t jsonl a.npy
+}
+
+@test "a link as the output stays a link, and a secret's mode stays" {
+	echo '{"text": "a"}' >in
+	mkdir d
+	echo old >d/real
+	chmod 600 d/real
+	ln -s d/real link
+	"$BIN/bpe-encode" -q -T "$TOK" -o link in
+	[ -L link ] && grep -q input_ids d/real
+	[ "$(stat -c %a d/real)" = 600 ]
+	ln -s nowhere dangling
+	fails 1 "$BIN/bpe-encode" -q -T "$TOK" -o dangling in
+	[ ! -e nowhere ]
+}
+
+@test "files and directories get the modes the umask leaves" {
+	echo '{"text": "a"}' >in
+	(umask 077 && "$BIN/bpe-encode" -q -T "$TOK" -o private in && init -o mprivate)
+	(umask 022 && "$BIN/bpe-encode" -q -T "$TOK" -o public in && init -o mpublic)
+	[ "$(stat -c %a private public mprivate mpublic mprivate/model.safetensors mpublic/config.json | tr '\n' ' ')" = "600 644 700 755 600 644 " ]
+}
+
+# --- the records of a stranger ---------------------------------------------------------------
+
+@test "of a bad packed record no piece is written" {
+	printf '%s\n' '{"input_ids": [1, 2, 3, 70000], "position_ids": [0, 1, 0, 1]}' '{"input_ids": [4, 5]}' >in
+	"$BIN/shard-cat" -q --skip-bad --eos 0 --to nanogpt in >got 2>err
+	"$BIN/shard-cat" -q --eos 0 --to nanogpt <(tail -n 1 in) >want
+	same want got
+}
+
+@test "deep, long and wide JSON is an error or the right result" {
+	{
+		printf '{"text": '
+		printf '[%.0s' $(seq 100000)
+		printf ']%.0s' $(seq 100000)
+		printf '}\n'
+	} >deep
+	refused "deep:1: column " "$BIN/bpe-encode" -q -T "$TOK" deep
+	{
+		printf '{"text": "a", "n": '
+		printf '7%.0s' $(seq 10000)
+		printf '}\n'
+	} >digits
+	"$BIN/bpe-encode" -q -T "$TOK" digits >out
+	grep -qE '"n": 7{10000},' out
+	awk 'BEGIN { printf "{"; for (i = 0; i < 100000; i++) printf "\"k%d\": %d, ", i, i; print "\"text\": \"a\"}" }' >wide
+	"$BIN/bpe-encode" -q -T "$TOK" wide >out
+	sed 's/, "input_ids".*/}/' out >got
+	same wide got
+}
+
+@test "yajl's published faults: escapes at the end of a buffer are errors" {
+	local tail
+	# shellcheck disable=SC1003  # these are ends of escapes
+	for tail in '\' '\u' '\u1' '\u12' '\u123' '\ud800' '\ud800\' '\ud800\u' '\ud800\udc0'; do
+		printf '{"text": "%s' "$tail" >in
+		fails 1 "$BIN/bpe-encode" -q -T "$TOK" in
+		printf '{"text": "%s"}' "$tail" >in
+		fails 1 "$BIN/bpe-encode" -q -T "$TOK" in
+	done
+	grep -q '^bpe-encode: in:1: ' err
+}
+
+@test "characters of every kind in the tables of utf8proc, and none beyond them" {
+	printf '{"text": "\xf4\x8f\xbf\xbf \xcd\xbb\xe2\xb7\xbf \xf0\x9f\x8f\xb4\xf3\xa0\x81\xa7\xf3\xa0\x81\xbf\xef\xbf\xbf"}\n' >in
+	"$BIN/bpe-encode" -q -T "$ROOT/tests/golden/variants/qwen2.json" in | "$BIN/bpe-decode" -q -T "$ROOT/tests/golden/variants/qwen2.json" >/dev/null
+	printf '{"text": "\xf4\x90\x80\x80"}\n' >in
+	fails 1 "$BIN/bpe-encode" -q -T "$TOK" in
+	says "not valid UTF-8" err
+	printf '{"question": "\xe0\xbd\xb1\xe0\xbe\x81\xcc\x81 \\u0000\\u001b[2J", "answer": "x"}\n' >in
+	"$BIN/jsonl-table" -q in >out
+	run ! grep -q $'\x1b' out
+}
+
+# --- pipelines ------------------------------------------------------------------------------------
+
+@test "a reader that has enough is no error, and one that is cut off notices" {
+	for _ in $(seq 3000); do echo '{"text": "some words of a text, again and again"}'; done >in
+	set -o pipefail
+	"$BIN/bpe-encode" -T "$TOK" in 2>err | head -n 1 >one || [ $? = 141 ]
+	[ ! -s err ] && [ "$(wc -l <one)" = 1 ]
+	"$BIN/bpe-encode" -q -s -T "$TOK" in >whole
+	head -c 5000 whole >cut
+	refused "cut off" "$BIN/shard-cat" -q -s cut
+	refused "cut off" "$BIN/split" -q --test test --train train cut
+	[ ! -e test ] && [ ! -e train ]
+}
+
+@test "a slow reader does not make memory grow" {
+	for _ in $(seq 30000); do echo '{"text": "some words of a text, again and again, some words of a text, again and again"}'; done >in
+	mkfifo p
+	"$BIN/bpe-encode" -q -j 2 -T "$TOK" in >p 2>err &
+	local pid=$!
+	exec 8<p
+	sleep 0.5
+	local kb
+	kb=$(awk '/VmHWM/ { print $2 }' "/proc/$pid/status")
+	exec 8<&-
+	wait "$pid" || true
+	echo "$kb kB"
+	case $BIN in *san*) kb=$((kb / 8)) ;; esac
+	[ "$kb" -lt 100000 ]
+}
+
+@test "a line of a gigabyte and a million fields" {
+	need_deep
+	{
+		printf '{"text": "'
+		head -c 1000000000 /dev/zero | tr '\0' 'a'
+		printf '"}\n'
+	} | "$BIN/bpe-encode" -q -s -T "$TOK" 2>err >out || [ "$(wc -l <err)" = 1 ]
+	awk 'BEGIN { printf "{"; for (i = 0; i < 1000000; i++) printf "\"k%d\": %d, ", i, i; print "\"text\": \"a\"}" }' >wide
+	"$BIN/bpe-encode" -q -T "$TOK" wide >out
+	sed 's/, "input_ids".*/}/' out >got
+	same wide got
+}
