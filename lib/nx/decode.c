@@ -225,10 +225,10 @@ static void slice(void *arg, int i)
 	for (const struct step *t = s->s; t < s->s + s->n; t++) {
 		const struct gemm_product *p = &t->p;
 		/* from multiples of 16: slices share no cache line of y */
-		int units = (p->rows + 15) / 16;
+		int units = (p->w.rows + 15) / 16;
 		int from = (int)((int64_t)units * i / s->slices) * 16, to = (int)((int64_t)units * (i + 1) / s->slices) * 16;
-		if (to > p->rows)
-			to = p->rows;
+		if (to > p->w.rows)
+			to = p->w.rows;
 		if (from >= to)
 			continue;
 		s->d->gm->run(p, from, to);
@@ -255,8 +255,8 @@ static const float *weight(const struct decode *d, size_t off)
 static struct step product(const struct decode *d, float *y, int rows, const float *x, int cols, int n, size_t w,
                            size_t b)
 {
-	return (struct step){.p = {.y = y, .ldy = rows, .x = x, .ldx = cols, .n = n, .w = weight(d, w), .rows = rows,
-	                           .cols = cols, .bias = weight(d, b)}};
+	return (struct step){.p = {.y = y, .ldy = rows, .x = x, .ldx = cols, .n = n,
+	                           .w = {GEMM_F32, rows, cols, weight(d, w), NULL}, .bias = weight(d, b)}};
 }
 
 static struct step added(struct step s)
