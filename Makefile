@@ -20,17 +20,18 @@ endif
 AR      := ar
 FLAVOUR ?= rel
 PREFIX  ?= /usr/local
-PACKAGES := gcc libc6-dev make pkg-config libyajl-dev libutf8proc-dev libzstd-dev libopenblas-dev
+PACKAGES := gcc libc6-dev make pkg-config libyajl-dev libutf8proc-dev libzstd-dev libopenblas-dev libcurl4-openssl-dev ca-certificates
 CHECK_PACKAGES := bats zstd bsdextrautils shellcheck mandoc clang libclang-rt-dev parallel
 
 # --- flags -------------------------------------------------------------------
 LIBS     := yajl libutf8proc libzstd openblas
+NETLIBS  := libcurl
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
             -Wconversion -Wno-sign-conversion
 OPT.rel  := -O2 -g
 OPT.san  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 OPT.cov  := -O0 -g --coverage
-PKG      := $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
+PKG      := $(shell pkg-config --cflags $(LIBS) $(NETLIBS) 2>/dev/null)
 CPPFLAGS := -D_GNU_SOURCE -DNXTOOLS_VERSION='"$(VERSION)"' -Ilib
 CFLAGS   ?=
 ALL_CFLAGS = -std=c11 $(OPT.$(FLAVOUR)) -pthread -fopenmp-simd -ffp-contract=off -fno-math-errno $(WARN) $(if $(DEV),-Werror) $(PKG) $(CFLAGS)
@@ -59,7 +60,7 @@ UNITS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
 .PHONY: all units deps check-deps demo check bench fuzz completions install uninstall dist clean print-bin
 all: $(PROGS:%=$(BIN)/%)
-units: $(UNITS:%=$(UNIT)/%)
+units: $(UNITS:%=$(UNIT)/%) build/$(FLAVOUR)/server
 
 # The programs and unit tests are relinked when the key changes: the stamp names it.
 $(shell mkdir -p build $(BIN) $(UNIT) && { [ "$$(cat build/$(FLAVOUR)/key 2>/dev/null)" = '$(O)' ] || { mkdir -p build/$(FLAVOUR) && echo '$(O)' > build/$(FLAVOUR)/key; }; })
@@ -68,6 +69,11 @@ $(BIN)/%: $(O)/bin/%.o $(LIB) build/$(FLAVOUR)/key
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 $(UNIT)/%: $(O)/tests/unit/%.o $(LIB) build/$(FLAVOUR)/key
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+# The server that tests ask.
+build/$(FLAVOUR)/server: $(O)/tests/net/server.o build/$(FLAVOUR)/key
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^)
+# Loading libcurl takes as long as a short run: only those that need it have it.
+$(BIN)/api-generate $(BIN)/nx-fetch $(UNIT)/http: LDLIBS += $(shell pkg-config --libs $(NETLIBS) 2>/dev/null)
 # For tests that link the library themselves: a file that names it.
 build/$(FLAVOUR)/lib: $(LIB)
 	@echo $(LIB) > $@

@@ -35,6 +35,7 @@ work_of() {
 	nx-plot) ARGS=() FILE=log.jsonl ;;
 	nx-train) ARGS=(-q -m model --max-steps 1) FILE=tokens.jsonl ;;
 	nx-eval) ARGS=(-m model) FILE=tokens.jsonl ;;
+	api-generate) ARGS=(-m name --dry-run) FILE=data.jsonl ;;
 	nx-generate) ARGS=(-m model --max-new-tokens 1) FILE=tokens.jsonl ;;
 	*)
 		echo "tests/cli.bats has no line for $1"

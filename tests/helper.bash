@@ -43,6 +43,26 @@ says() {
 	}
 }
 
+# serve [ROOT]: for setup_file: starts the server of tests/net/server.c. Its services and hubs are
+# $URL/MODE and, another host, $OTHER/MODE; it writes what it is asked to $LOG. teardown_file calls served.
+serve() {
+	local server=$ROOT/build/rel/server port other
+	case $BIN in */build/*/bin) server=${BIN%/bin}/server ;; esac
+	export LOG=$BATS_FILE_TMPDIR/log URL OTHER SERVER_PID
+	"$server" "$LOG" "$@" >"$BATS_FILE_TMPDIR/ports" 3>&- &
+	SERVER_PID=$!
+	for _ in $(seq 100); do
+		if read -r port other <"$BATS_FILE_TMPDIR/ports"; then break; fi
+		sleep 0.05
+	done
+	URL=http://127.0.0.1:$port OTHER=http://127.0.0.1:$other
+	: "$OTHER"
+}
+
+served() {
+	kill "$SERVER_PID"
+}
+
 # same WANT GOT: two files are equal to the byte.
 same() {
 	cmp "$1" "$2" || {

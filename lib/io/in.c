@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,6 +233,12 @@ int in_line(struct in *in, struct buf *line, struct err *e)
 	}
 	in->line_one = false;
 	return 1;
+}
+
+bool in_ready(const struct in *in)
+{
+	struct pollfd p = {.fd = in->fd, .events = POLLIN};
+	return in->ended || memchr(in->buf + in->at, '\n', in->n - in->at) || poll(&p, 1, 0) != 0;
 }
 
 void in_close(struct in *in)

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -28,6 +29,9 @@ ssize_t in_full(struct in *in, void *p, size_t n, struct err *e);
 /* Next line without its "\n" or "\r\n": 1, 0 at the end, -1. The last line needs
  * no newline. A byte-order mark at the start of the input is dropped. */
 int in_line(struct in *in, struct buf *line, struct err *e);
+/* Whether in_line would not wait: a line or the end is there, as far as can be told. (Of a
+ * writer that stops in mid-line it cannot.) */
+bool in_ready(const struct in *in);
 /* For reading again with pread(in_fd(in)): the file's offset of the next byte, and of what
  * in_line gave last. -1 where that cannot be: a pipe, a terminal, a compressed file. */
 off_t in_tell(const struct in *in);

@@ -36,6 +36,11 @@ static int next_line(struct jsonl *r, struct err *e)
 	return 0;
 }
 
+bool jsonl_ready(const struct jsonl *r)
+{
+	return !r->in || in_ready(r->in);
+}
+
 int jsonl_next_raw(struct jsonl *r, struct err *e)
 {
 	int rc;

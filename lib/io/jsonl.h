@@ -17,6 +17,7 @@
 #include "io/in.h"
 #include "io/json.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct jsonl {
@@ -32,6 +33,8 @@ struct jsonl {
 int jsonl_open(struct jsonl *r, int npaths, char **paths, struct err *e);
 /* 1: a record (any JSON value), 0: the end, -1: error. */
 int jsonl_next(struct jsonl *r, struct json **rec, struct err *e);
+/* Whether the next call would not wait, see in_ready. */
+bool jsonl_ready(const struct jsonl *r);
 /* The next line that is not blank into r->text, not looked at further. */
 int jsonl_next_raw(struct jsonl *r, struct err *e);
 /* Puts "FILE:LINE: " before the message e already holds, unless it is of a system
