@@ -6,19 +6,33 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Jobs often follow each other within microseconds, and a thread that sleeps takes
+ * longer than that to wake: so both sides look for so long before they sleep. */
+enum { LOOKS = 1000 };
+
 struct pool {
 	int threads; /* the caller's own included */
 	pthread_t *tid;
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* for those who sleep */
 	pthread_cond_t start, done;
-	unsigned long job; /* counts the calls of pool_run: a worker sleeps until it changes */
-	int running;       /* workers that have not finished the present job */
-	int stop;
-	void (*work)(void *, int);
+	atomic_ulong job;    /* counts the calls of pool_run: a worker waits until it changes */
+	atomic_int running;  /* workers that have not finished the present job */
+	atomic_int sleepers; /* workers that are asleep, or about to be */
+	atomic_int waiting;  /* the caller is */
+	atomic_int stop;
+	int looks;
+	void (*work)(void *, int); /* the job: rests until running is 0 */
 	void *arg;
 	int n;
 	atomic_int next;
 };
+
+static void breathe(void)
+{
+#ifdef __x86_64__
+	__builtin_ia32_pause();
+#endif
+}
 
 static void share(struct pool *p)
 {
@@ -27,25 +41,61 @@ static void share(struct pool *p)
 		p->work(p->arg, i);
 }
 
+/* Until there is a job behind the one seen, or none any more. */
+static void await_job(struct pool *p, unsigned long seen)
+{
+	for (int i = 0; i < p->looks; i++) {
+		if (atomic_load(&p->job) != seen || atomic_load(&p->stop))
+			return;
+		breathe();
+	}
+	pthread_mutex_lock(&p->lock);
+	atomic_fetch_add(&p->sleepers, 1);
+	while (atomic_load(&p->job) == seen && !atomic_load(&p->stop))
+		pthread_cond_wait(&p->start, &p->lock);
+	atomic_fetch_sub(&p->sleepers, 1);
+	pthread_mutex_unlock(&p->lock);
+}
+
 static void *worker(void *arg)
 {
 	struct pool *p = arg;
-	unsigned long seen = 0;
-	pthread_mutex_lock(&p->lock);
-	for (;;) {
-		while (p->job == seen && !p->stop)
-			pthread_cond_wait(&p->start, &p->lock);
-		if (p->stop)
-			break;
-		seen = p->job;
-		pthread_mutex_unlock(&p->lock);
+	for (unsigned long seen = 0;; seen++) {
+		await_job(p, seen);
+		if (atomic_load(&p->stop))
+			return NULL;
 		share(p);
-		pthread_mutex_lock(&p->lock);
-		if (--p->running == 0)
+		if (atomic_fetch_sub(&p->running, 1) == 1 && atomic_load(&p->waiting)) {
+			pthread_mutex_lock(&p->lock);
 			pthread_cond_signal(&p->done);
+			pthread_mutex_unlock(&p->lock);
+		}
 	}
+}
+
+static void await_workers(struct pool *p)
+{
+	for (int i = 0; i < p->looks; i++) {
+		if (atomic_load(&p->running) == 0)
+			return;
+		breathe();
+	}
+	pthread_mutex_lock(&p->lock);
+	atomic_store(&p->waiting, 1);
+	while (atomic_load(&p->running))
+		pthread_cond_wait(&p->done, &p->lock);
+	atomic_store(&p->waiting, 0);
 	pthread_mutex_unlock(&p->lock);
-	return NULL;
+}
+
+/* Those who sleep look once more. */
+static void wake(struct pool *p)
+{
+	if (atomic_load(&p->sleepers) == 0)
+		return;
+	pthread_mutex_lock(&p->lock);
+	pthread_cond_broadcast(&p->start);
+	pthread_mutex_unlock(&p->lock);
 }
 
 struct pool *pool_open(int threads)
@@ -63,6 +113,7 @@ struct pool *pool_open(int threads)
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->start, NULL);
 	pthread_cond_init(&p->done, NULL);
+	p->looks = threads <= pool_cpus() ? LOOKS : 0; /* with too few processors it would keep others from working */
 	for (p->threads = 1; p->threads < threads; p->threads++)
 		if (pthread_create(&p->tid[p->threads], NULL, worker, p)) {
 			pool_close(p);
@@ -83,30 +134,23 @@ void pool_run(struct pool *p, int n, void (*work)(void *arg, int i), void *arg)
 			work(arg, i);
 		return;
 	}
-	pthread_mutex_lock(&p->lock);
 	p->work = work;
 	p->arg = arg;
 	p->n = n;
 	atomic_store(&p->next, 0);
-	p->running = p->threads - 1;
-	p->job++;
-	pthread_cond_broadcast(&p->start);
-	pthread_mutex_unlock(&p->lock);
+	atomic_store(&p->running, p->threads - 1);
+	atomic_fetch_add(&p->job, 1);
+	wake(p);
 	share(p);
-	pthread_mutex_lock(&p->lock);
-	while (p->running)
-		pthread_cond_wait(&p->done, &p->lock);
-	pthread_mutex_unlock(&p->lock);
+	await_workers(p);
 }
 
 void pool_close(struct pool *p)
 {
 	if (!p)
 		return;
-	pthread_mutex_lock(&p->lock);
-	p->stop = 1;
-	pthread_cond_broadcast(&p->start);
-	pthread_mutex_unlock(&p->lock);
+	atomic_store(&p->stop, 1);
+	wake(p);
 	for (int i = 1; i < p->threads; i++)
 		pthread_join(p->tid[i], NULL);
 	pthread_mutex_destroy(&p->lock);
