@@ -3,6 +3,7 @@
 #
 #   make demo [MODEL=dir TOKENIZER=file DATA=file]   the main job, end to end
 #   make check     every test; the last line is "N passed, N failed"
+#   make examples [GUIDE=dir]   those that take minutes
 #   make bench     against the peers       make fuzz [SECONDS=600] [DRIVERS='json bpe']   long fuzzing
 #   make install   PREFIX, DESTDIR, PROGRAM_PREFIX (split is always installed as nx-split)
 #   make dist      the sources as build/nxtools-VERSION.tar.gz
@@ -58,7 +59,7 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(foreach i,$(ISAS),$(MULTI:%.c=$(O)/%.$(i).
 LIB      := $(O)/libnxtools.a
 UNITS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
-.PHONY: all units deps check-deps demo check bench fuzz completions install uninstall dist clean print-bin
+.PHONY: all units deps check-deps demo check examples bench fuzz completions install uninstall dist clean print-bin
 all: $(PROGS:%=$(BIN)/%)
 units: $(UNITS:%=$(UNIT)/%) build/$(FLAVOUR)/server
 
@@ -105,6 +106,14 @@ demo: deps
 	@examples/demo "$(MODEL)" "$(TOKENIZER)" "$(DATA)"
 check: check-deps
 	@tests/check
+
+# The long examples; GUIDE: where lamini_docs.jsonl and pythia.tokenizer.json are.
+examples: deps
+	@$(MAKE) --no-print-directory all
+	@rm -rf build/examples && mkdir -p build/examples/experiment
+	@BIN=$(BIN) examples/guide/walk build/examples/guide
+	@$(MAKE) --no-print-directory -C build/examples/experiment -f $(CURDIR)/examples/experiment/Makefile BIN=$(CURDIR)/$(BIN) show
+	@$(if $(GUIDE),BIN=$(BIN) examples/curve/run build/examples/curve $(GUIDE),echo 'examples/curve/run needs GUIDE=dir')
 
 bench: deps
 	@$(MAKE) --no-print-directory all
