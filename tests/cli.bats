@@ -15,6 +15,10 @@ setup_file() {
 each() {
 	unset NX_MODEL NX_TOKENIZER
 	cp -r "$S"/. .
+	# a model in the cache of the hub, which is not asked
+	export HF_HUB_OFFLINE=1 HF_HUB_CACHE=cache
+	mkdir -p cache/models--org--tiny/refs cache/models--org--tiny/snapshots/0123456789abcdef0123456789abcdef01234567
+	printf 0123456789abcdef0123456789abcdef01234567 >cache/models--org--tiny/refs/main
 }
 
 # work_of PROG: sets ARGS and FILE, so that `PROG ARGS FILE` writes data to stdout.
@@ -31,6 +35,7 @@ work_of() {
 	nx-init) ARGS=(--config model/config.json -o) FILE=made ;;
 	nx-merge) ARGS=(-o made -m) FILE=model ;;
 	nx-info) ARGS=() FILE=model ;;
+	nx-fetch) ARGS=() FILE=org/tiny ;;
 	jsonl-table) ARGS=() FILE=data.jsonl ;;
 	nx-plot) ARGS=() FILE=log.jsonl ;;
 	nx-train) ARGS=(-q -m model --max-steps 1) FILE=tokens.jsonl ;;
@@ -51,7 +56,7 @@ writes_data() {
 # Programs whose operands are record or text files, and of these those with one data output.
 filters() {
 	for p in $PROGS; do
-		case $p in nx-init | nx-merge | nx-info) ;; *) echo "$p" ;; esac
+		case $p in nx-init | nx-merge | nx-info | nx-fetch) ;; *) echo "$p" ;; esac
 	done
 }
 

@@ -313,6 +313,15 @@ void http_close(struct http *h)
 
 /* --- where a URL leads ------------------------------------------------------------------------ */
 
+int http_quote(struct buf *b, const char *s, bool slash)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+	int bad = 0;
+	for (; *s && !bad; s++)
+		bad = strchr(plain, *s) || (slash && *s == '/') ? buf_addc(b, *s) : buf_printf(b, "%%%02X", (unsigned char)*s);
+	return bad;
+}
+
 static bool is_local(const char *host)
 {
 	size_t n = strlen(host);

@@ -69,6 +69,9 @@ const char *http_header(struct http_reply *r, const char *name);
 void http_drop(struct http *h, struct http_reply *r);
 void http_close(struct http *h); /* NULL is fine */
 
+/* Appends s percent-encoded, "/" too unless it is kept. 0 or -1. */
+int http_quote(struct buf *b, const char *s, bool slash);
+
 /* Where a URL leads. */
 struct http_origin {
 	char text[300]; /* https://api.openai.com:443 */

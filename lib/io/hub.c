@@ -1,5 +1,7 @@
 #include "io/hub.h"
 
+#include "io/in.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -143,6 +145,36 @@ int hub_snapshot(struct buf *b, const struct hub_name *n, struct err *e)
 	if (buf_printf(b, "/snapshots/%s", commit))
 		return err_mem(e);
 	return stat(b->p, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int hub_token(struct buf *b, struct err *e)
+{
+	struct buf path = {0};
+	const char *v = set_in("HF_TOKEN"), *file = set_in("HF_TOKEN_PATH");
+	int rc = 0;
+	buf_reset(b);
+	if (v || (v = set_in("HUGGING_FACE_HUB_TOKEN")))
+		rc = buf_adds(b, v) ? err_mem(e) : 0;
+	else if (!file && (hub_home(&path, e) || buf_adds(&path, "/token") || !(file = buf_str(&path))))
+		rc = err_mem(e);
+	else if (access(file, R_OK) == 0)
+		rc = in_slurp(file, b, e);
+	while (rc == 0 && b->n && strchr(" \t\r\n", b->p[b->n - 1]))
+		b->n--;
+	buf_release(&path);
+	return rc || buf_str(b) ? rc : err_mem(e);
+}
+
+bool hub_offline(void)
+{
+	static const char *const names[] = {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}, *const yes[] = {"1", "on", "yes", "true"};
+	for (size_t i = 0; i < 2; i++) {
+		const char *v = getenv(names[i]);
+		for (size_t k = 0; v && k < sizeof yes / sizeof *yes; k++)
+			if (strcasecmp(v, yes[k]) == 0)
+				return true;
+	}
+	return false;
 }
 
 /* --- what a program means --------------------------------------------------------------------- */

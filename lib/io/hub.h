@@ -32,11 +32,14 @@ bool hub_name(struct hub_name *n, const char *text);
 /* Whether a relative path stays where it is put: no empty, "." or ".." part, no control character, no backslash. */
 bool hub_path_ok(const char *path);
 bool hub_is_commit(const char *s);
+bool hub_offline(void); /* HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set to 1, on, yes or true */
 
 /* Each sets the buffer, which is a string then. 0 or -1. */
 int hub_home(struct buf *b, struct err *e);  /* $HF_HOME or what stands for it */
 int hub_cache(struct buf *b, struct err *e); /* CACHE */
 int hub_folder(struct buf *b, const struct hub_name *n, struct err *e); /* CACHE/models--ORG--NAME */
+/* $HF_TOKEN, else $HUGGING_FACE_HUB_TOKEN, else what the file $HF_TOKEN_PATH or HF_HOME/token holds; "" if there is none. */
+int hub_token(struct buf *b, struct err *e);
 /* What folder's refs say of the revision, into commit: 1, 0 if nothing. */
 int hub_commit(const char *folder, const char *revision, char commit[HUB_COMMIT + 1]);
 /* The snapshot's directory: 1, 0 if it is not there, -1. */

@@ -7,7 +7,7 @@
  * it is answered, see the tables `services` and `hubs`. Services answer chats and completions
  * with "answer to PROMPT"; a prompt that begins with "wait N " takes N ms. Hubs serve files of
  * ROOT; beside FILE may stand FILE.head: lines of headers, before them perhaps a line with the
- * status; @OTHER@ in them is the other host. LOG gets a line a request:
+ * status; @OTHER@ in them is the other host's hub of the same mode, @SELF@ its own. LOG gets a line a request:
  *
  *	PORT METHOD PATH now=REQUESTS-UNDER-WAY auth=AUTHORIZATION range=RANGE BODY
  */
@@ -264,7 +264,7 @@ static char *slurp(const char *path, size_t *n)
 }
 
 /* The headers beside a file; the status of a first line of digits, else 200. */
-static int side_headers(const char *path, char *head, size_t cap)
+static int side_headers(const struct ask *a, const char *path, char *head, size_t cap)
 {
 	char name[6000], line[2000];
 	int code = 200;
@@ -272,7 +272,7 @@ static int side_headers(const char *path, char *head, size_t cap)
 	FILE *f = fopen(name, "r");
 	*head = 0;
 	while (f && fgets(line, sizeof line, f)) {
-		char *other = strstr(line, "@OTHER@");
+		char *other = strstr(line, "@OTHER@") ? strstr(line, "@OTHER@") : strstr(line, "@SELF@");
 		line[strcspn(line, "\n")] = 0;
 		if (atoi(line) > 0) {
 			code = atoi(line);
@@ -280,7 +280,8 @@ static int side_headers(const char *path, char *head, size_t cap)
 		}
 		size_t n = strlen(head);
 		if (other)
-			snprintf(head + n, cap - n, "%.*shttp://127.0.0.1:%d%s\r\n", (int)(other - line), line, ports[1], other + 7);
+			snprintf(head + n, cap - n, "%.*shttp://127.0.0.1:%d/%s%s\r\n", (int)(other - line), line,
+			         strncmp(other, "@SELF@", 6) ? ports[1] : a->port, a->mode, strchr(other + 1, '@') + 1);
 		else
 			snprintf(head + n, cap - n, "%s\r\n", line);
 	}
@@ -340,7 +341,7 @@ static void hub(const struct ask *a)
 		nap(300);
 	const char *query = strstr(a->path, "cursor=");
 	snprintf(path, sizeof path, "%s%s%s", root ? root : "", plain, query ? ".page2" : "");
-	int code = side_headers(path, head, sizeof head);
+	int code = side_headers(a, path, head, sizeof head);
 	char *p = slurp(path, &n);
 	if (!p && code == 200)
 		answer(a, 404, "text/plain", "", "Entry not found");
