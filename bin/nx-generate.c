@@ -16,6 +16,7 @@
 
 static const char *model, *tokenizer, *prompt, *field, *key = "generated", *output;
 static int64_t max_new, max_length = 100, max_input = 1000, threads;
+static int dtype = FROZEN_F32;
 static bool ignore_eos, echo, any_tokenizer, skip_bad, timing, quiet;
 
 static const struct opt opts[] = {
@@ -31,6 +32,7 @@ static const struct opt opts[] = {
 	{0, "echo", OPT_FLAG, &echo, NULL, "put the prompt's text in front of the answer's", 0, 0, NULL},
 	{0, "any-tokenizer", OPT_FLAG, &any_tokenizer, NULL, "take a shard of another tokenizer than the model's", 0, 0, NULL},
 	{0, "skip-bad", OPT_FLAG, &skip_bad, NULL, "pass over bad records and say how many", 0, 0, NULL},
+	{0, "dtype", OPT_WORD, &dtype, FROZEN_WORDS, "how weights are kept: as they are, or narrowed (default f32)", 0, 0, NULL},
 	{0, "threads", OPT_I64, &threads, "N", "threads to compute with (default: all processors)", 1, 1024, NULL},
 	{0, "timing", OPT_FLAG, &timing, NULL, "say on stderr how fast prompts and new tokens went", 0, 0, NULL},
 	{'o', "output", OPT_STR, &output, "FILE", "write to FILE instead of stdout", 0, 0, NULL},
@@ -47,7 +49,7 @@ struct tally {
 };
 
 struct job {
-	struct model m;
+	struct frozen f;
 	struct decode *d;
 	struct generate_rules rules;
 	struct sample *sample;
@@ -102,6 +104,11 @@ static struct bpe *open_tokenizer(const char *dir)
 	return t;
 }
 
+static int workers(void)
+{
+	return threads ? (int)threads : pool_cpus();
+}
+
 static void open_job(struct job *j)
 {
 	struct err e;
@@ -112,7 +119,7 @@ static void open_job(struct job *j)
 	if (!dir)
 		die_err(&e);
 	j->rules = (struct generate_rules){.max_new = max_new, .max_length = max_length, .sample = SAMPLE_GREEDY};
-	if (model_load(&j->m, dir, &e) || generate_eos(&j->rules, dir, &j->m.cfg, &e))
+	if (frozen_load(&j->f, dir, (enum frozen_dtype)dtype, workers(), &e) || generate_eos(&j->rules, dir, &j->f.cfg, &e))
 		die_err(&e);
 	j->tok = open_tokenizer(dir);
 	if (prompt && !j->tok)
@@ -123,7 +130,7 @@ static void open_job(struct job *j)
 		j->rules.text = to_text;
 		j->rules.text_arg = j;
 	}
-	if (!(j->d = decode_open(&j->m, threads ? (int)threads : pool_cpus(), &e)) || !(j->sample = sample_open(j->m.cfg.vocab, &e)))
+	if (!(j->d = decode_over(&j->f, workers(), &e)) || !(j->sample = sample_open(j->f.cfg.vocab, &e)))
 		die_err(&e);
 	if (out_open(&j->out, output, OUT_PLAIN, &e))
 		die_err(&e);
@@ -135,7 +142,7 @@ static void close_job(struct job *j)
 	decode_close(j->d);
 	sample_close(j->sample);
 	generate_release(&j->g);
-	model_release(&j->m);
+	frozen_release(&j->f);
 	bpe_close(j->tok);
 	bpe_ids_release(&j->prompt);
 	bpe_ids_release(&j->plain);
@@ -185,9 +192,9 @@ static int answer(struct job *j, uint64_t number, struct err *e)
 	j->shown = 0;
 	cut_prompt(j);
 	if (p->n == 0) { /* as HF's generate() begins without a prompt */
-		if (j->m.cfg.bos < 0)
+		if (j->f.cfg.bos < 0)
 			return err_data(e, "the prompt is empty and the model has no token to begin with");
-		if (add_id(p, j->m.cfg.bos, e))
+		if (add_id(p, j->f.cfg.bos, e))
 			return -1;
 		j->n.empty++;
 	}

@@ -43,7 +43,8 @@ struct span {
 };
 
 struct decode {
-	const struct model *m;
+	const struct frozen *f;
+	struct frozen view; /* what f is where the weights are a model's */
 	const struct kernel *kr;
 	const struct gemm *gm;
 	struct pool *pool;
@@ -123,7 +124,7 @@ struct decode_seq *decode_seq_open(struct decode *d, struct err *e)
 {
 	struct decode_seq *s = calloc(1, sizeof *s);
 	if (s)
-		s->c = &d->m->cfg;
+		s->c = &d->f->cfg;
 	else
 		err_mem(e);
 	return s;
@@ -164,7 +165,7 @@ void decode_seq_close(struct decode_seq *s)
 
 static int grow_rows(struct decode *d, int n, struct err *e)
 {
-	const struct config *c = &d->m->cfg;
+	const struct config *c = &d->f->cfg;
 	struct rows *r = &d->r;
 	size_t k = (size_t)n, C = (size_t)c->hidden;
 	if (n <= r->cap)
@@ -197,7 +198,7 @@ static int grow_logits(struct decode *d, int n, struct err *e)
 	if (n <= d->logits_cap)
 		return 0;
 	d->logits_cap = 0;
-	if (replace(&d->logits, (size_t)n * (size_t)d->m->cfg.vocab, e))
+	if (replace(&d->logits, (size_t)n * (size_t)d->f->cfg.vocab, e))
 		return -1;
 	d->logits_cap = n;
 	return 0;
@@ -234,7 +235,7 @@ static void slice(void *arg, int i)
 		s->d->gm->run(p, from, to);
 		for (int r = 0; r < p->n && t->activate; r++) {
 			float *y = p->y + (size_t)r * (size_t)p->ldy + from;
-			s->d->kr->act(y, y, (size_t)(to - from), s->d->m->cfg.act);
+			s->d->kr->act(y, y, (size_t)(to - from), s->d->f->cfg.act);
 		}
 	}
 }
@@ -246,17 +247,11 @@ static void run_stage(struct decode *d, const struct step *s, int n)
 	pool_run(d->pool, t.slices, slice, &t);
 }
 
-static const float *weight(const struct decode *d, size_t off)
+/* y (n, rows) = x (n, cols) times the matrix, plus the bias at b. */
+static struct step product(const struct decode *d, float *y, const float *x, int n, const struct gemm_matrix *w, size_t b)
 {
-	return off == SIZE_MAX ? NULL : d->m->w + off;
-}
-
-/* y (n, rows) = x (n, cols) times the matrix at w, plus the bias at b. */
-static struct step product(const struct decode *d, float *y, int rows, const float *x, int cols, int n, size_t w,
-                           size_t b)
-{
-	return (struct step){.p = {.y = y, .ldy = rows, .x = x, .ldx = cols, .n = n,
-	                           .w = {GEMM_F32, rows, cols, weight(d, w), NULL}, .bias = weight(d, b)}};
+	return (struct step){.p = {.y = y, .ldy = w->rows, .x = x, .ldx = w->cols, .n = n, .w = *w,
+	                           .bias = frozen_vector(d->f, b)}};
 }
 
 static struct step added(struct step s)
@@ -282,7 +277,7 @@ struct norm {
 static void norm_rows(void *arg, int from, int to)
 {
 	const struct norm *a = arg;
-	const struct config *c = &a->d->m->cfg;
+	const struct config *c = &a->d->f->cfg;
 	size_t at = (size_t)from * (size_t)c->hidden;
 	a->d->kr->layernorm(a->y + at, a->d->r.mean + from, a->d->r.rstd + from, a->x + at, a->w, a->b, to - from, c->hidden,
 	                    (float)c->ln_eps);
@@ -290,7 +285,7 @@ static void norm_rows(void *arg, int from, int to)
 
 static void norm(struct decode *d, float *y, const float *x, size_t w, size_t b, int n)
 {
-	struct norm a = {d, y, x, weight(d, w), weight(d, b)};
+	struct norm a = {d, y, x, frozen_vector(d->f, w), frozen_vector(d->f, b)};
 	if (n < 32) /* sooner done than shared */
 		norm_rows(&a, 0, n);
 	else
@@ -310,7 +305,7 @@ struct attend {
 
 static void remember(struct decode *d, int layer, const struct span *s, int h)
 {
-	const struct config *c = &d->m->cfg;
+	const struct config *c = &d->f->cfg;
 	int half = c->rotary_dims / 2, hd = c->head_dim;
 	float *k = keys(s->seq, layer, h) + (size_t)s->seq->len * (size_t)hd;
 	float *v = values(s->seq, layer, h) + (size_t)s->seq->len * (size_t)hd;
@@ -326,7 +321,7 @@ static void remember(struct decode *d, int layer, const struct span *s, int h)
 /* Queries from .. from + n - 1 of the span, the first of them into row `to` of the result. */
 static void look(struct decode *d, int layer, const struct span *s, int h, int from, int n, int to, float *scratch)
 {
-	const struct config *c = &d->m->cfg;
+	const struct config *c = &d->f->cfg;
 	int hd = c->head_dim;
 	const float *q = d->r.qkv + ((size_t)(s->at + from) * (size_t)c->heads + (size_t)h) * 3 * (size_t)hd;
 	struct attention_head head = {q, keys(s->seq, layer, h), values(s->seq, layer, h), 3 * c->hidden, hd, hd, n,
@@ -339,7 +334,7 @@ static void attend_slot(void *arg, int slot)
 {
 	struct attend *a = arg;
 	struct decode *d = a->d;
-	int heads = d->m->cfg.heads, i;
+	int heads = d->f->cfg.heads, i;
 	float *scratch = d->scratch + (size_t)slot * d->strip;
 	while ((i = atomic_fetch_add(&a->next, 1)) < d->nspan * heads) {
 		const struct span *s = &d->span[i / heads];
@@ -363,7 +358,7 @@ static void attend(struct decode *d, int layer, bool top)
 /* The rows that the logits are made of, one behind the other at the front of x. */
 static int keep_last(struct decode *d)
 {
-	size_t C = (size_t)d->m->cfg.hidden;
+	size_t C = (size_t)d->f->cfg.hidden;
 	int n = 0;
 	for (const struct span *s = d->span; s < d->span + d->nspan; s++)
 		if (s->last)
@@ -373,26 +368,26 @@ static int keep_last(struct decode *d)
 
 static void layer(struct decode *d, int l)
 {
-	const struct config *c = &d->m->cfg;
-	const struct params_layer *y = &d->m->lay.layer[l];
+	const struct config *c = &d->f->cfg;
+	const struct params_layer *y = &d->f->lay.layer[l];
 	struct rows *r = &d->r;
-	int C = c->hidden, F = c->ffn, n = d->nrows;
+	int n = d->nrows;
 	bool top = l + 1 == c->layers, fused = c->parallel && (!top || d->nlast == n);
-	struct step qkv = product(d, r->qkv, 3 * C, r->h1, C, n, y->qkv_w, y->qkv_b);
+	struct step qkv = product(d, r->qkv, r->h1, n, frozen_matrix(d->f, y->qkv_w), y->qkv_b);
 
 	norm(d, r->h1, r->x, y->ln1_w, y->ln1_b, n);
 	if (fused) {
 		norm(d, r->h2, r->x, y->ln2_w, y->ln2_b, n);
-		run_stage(d, (struct step[]){qkv, activated(product(d, r->up, F, r->h2, C, n, y->up_w, y->up_b))}, 2);
+		run_stage(d, (struct step[]){qkv, activated(product(d, r->up, r->h2, n, frozen_matrix(d->f, y->up_w), y->up_b))}, 2);
 	} else {
 		run_stage(d, &qkv, 1);
 	}
 	attend(d, l, top);
 	if (top && (n = keep_last(d)) == 0)
 		return;
-	struct step dense = added(product(d, r->x, C, r->att, C, n, y->dense_w, y->dense_b));
-	struct step up = activated(product(d, r->up, F, r->h2, C, n, y->up_w, y->up_b));
-	struct step down = added(product(d, r->x, C, r->up, F, n, y->down_w, y->down_b));
+	struct step dense = added(product(d, r->x, r->att, n, frozen_matrix(d->f, y->dense_w), y->dense_b));
+	struct step up = activated(product(d, r->up, r->h2, n, frozen_matrix(d->f, y->up_w), y->up_b));
+	struct step down = added(product(d, r->x, r->up, n, frozen_matrix(d->f, y->down_w), y->down_b));
 	if (c->parallel) {
 		if (!fused) {
 			norm(d, r->h2, r->x, y->ln2_w, y->ln2_b, n);
@@ -412,17 +407,19 @@ static void layer(struct decode *d, int l)
 /* The piece in hand through all layers; logits go to y (nlast, vocab). */
 static void run_piece(struct decode *d, float *y)
 {
-	const struct config *c = &d->m->cfg;
-	const struct params *lay = &d->m->lay;
+	const struct config *c = &d->f->cfg;
+	const struct params *lay = &d->f->lay;
+	const struct gemm_matrix *table = frozen_matrix(d->f, lay->embed);
 	for (struct span *s = d->span; s < d->span + d->nspan; s++)
-		d->kr->embed(d->r.x + (size_t)s->at * (size_t)c->hidden, weight(d, lay->embed), s->ids, s->n, c->hidden);
+		for (int i = 0; i < s->n; i++)
+			d->gm->row(d->r.x + (size_t)(s->at + i) * (size_t)c->hidden, table, s->ids[i]);
 	for (int l = 0; l < c->layers; l++)
 		layer(d, l);
 	for (struct span *s = d->span; s < d->span + d->nspan; s++)
 		s->seq->len += s->n;
 	if (d->nlast) {
 		norm(d, d->r.h1, d->r.x, lay->lnf_w, lay->lnf_b, d->nlast);
-		struct step head = product(d, y, c->vocab, d->r.h1, c->hidden, d->nlast, lay->head, SIZE_MAX);
+		struct step head = product(d, y, d->r.h1, d->nlast, frozen_head(d->f), SIZE_MAX);
 		run_stage(d, &head, 1);
 	}
 	d->nspan = d->nrows = d->nlast = 0;
@@ -450,7 +447,7 @@ static void run_parts(struct decode *d, const struct decode_part *parts, int n)
 		}
 		if (k == 0 || d->nrows == PIECE || i == n || done) {
 			int ended = d->nlast;
-			run_piece(d, d->logits + (size_t)from * (size_t)d->m->cfg.vocab);
+			run_piece(d, d->logits + (size_t)from * (size_t)d->f->cfg.vocab);
 			from += ended;
 		}
 	}
@@ -458,7 +455,7 @@ static void run_parts(struct decode *d, const struct decode_part *parts, int n)
 
 int decode_parts(struct decode *d, const struct decode_part *parts, int n, struct err *e)
 {
-	const struct config *c = &d->m->cfg;
+	const struct config *c = &d->f->cfg;
 	int64_t total = 0;
 	int longest = 0;
 	for (const struct decode_part *p = parts; p < parts + n; p++) {
@@ -483,7 +480,7 @@ int decode_parts(struct decode *d, const struct decode_part *parts, int n, struc
 
 float *decode_row(struct decode *d, int i)
 {
-	return d->logits + (size_t)i * (size_t)d->m->cfg.vocab;
+	return d->logits + (size_t)i * (size_t)d->f->cfg.vocab;
 }
 
 /* --- the engine ------------------------------------------------------------------- */
@@ -500,7 +497,7 @@ const float *decode_logits(const struct decode *d)
 
 int decode_vocab(const struct decode *d)
 {
-	return d->m->cfg.vocab;
+	return d->f->cfg.vocab;
 }
 
 int decode_length(const struct decode *d)
@@ -513,7 +510,7 @@ void decode_reset(struct decode *d)
 	d->own.len = 0;
 }
 
-struct decode *decode_open(const struct model *m, int threads, struct err *e)
+struct decode *decode_over(const struct frozen *f, int threads, struct err *e)
 {
 	struct decode *d = calloc(1, sizeof *d);
 	if (!d) {
@@ -521,16 +518,32 @@ struct decode *decode_open(const struct model *m, int threads, struct err *e)
 		return NULL;
 	}
 	mat_setup();
-	d->m = m;
+	d->f = f;
 	d->kr = kernel_best();
 	d->gm = gemm_best();
-	d->own.c = &m->cfg;
+	d->own.c = &f->cfg;
 	d->pool = pool_open(threads);
 	if (!d->pool || grow_logits(d, 1, e)) {
 		err_mem(e);
 		decode_close(d);
 		return NULL;
 	}
+	return d;
+}
+
+struct decode *decode_open(const struct model *m, int threads, struct err *e)
+{
+	struct frozen view;
+	if (frozen_view(&view, m, e))
+		return NULL;
+	struct decode *d = decode_over(&view, threads, e);
+	if (!d) {
+		frozen_release(&view);
+		return NULL;
+	}
+	d->view = view;
+	d->f = &d->view;
+	d->own.c = &d->view.cfg;
 	return d;
 }
 
@@ -543,6 +556,7 @@ void decode_close(struct decode *d)
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free(all[i]);
 	attention_angles_release(&d->angles);
+	frozen_release(&d->view);
 	pool_close(d->pool);
 	free(d);
 }

@@ -26,12 +26,14 @@
 #define NX_DECODE_H
 
 #include "base/err.h"
+#include "nx/frozen.h"
 #include "nx/model.h"
 
 struct decode;
 struct decode_seq; /* a sequence's keys and values */
 
-struct decode *decode_open(const struct model *m, int threads, struct err *e); /* m must outlive it */
+struct decode *decode_over(const struct frozen *f, int threads, struct err *e); /* f must outlive it */
+struct decode *decode_open(const struct model *m, int threads, struct err *e);  /* so must m */
 int decode_vocab(const struct decode *d); /* the number of logits */
 void decode_close(struct decode *d);      /* after all its sequences */
 

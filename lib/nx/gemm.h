@@ -51,6 +51,7 @@ struct gemm {
 	void (*run)(const struct gemm_product *p, int from, int to);
 	/* Row i of the matrix as floats. */
 	void (*row)(float *to, const struct gemm_matrix *m, int i);
+	bool (*finite)(const float *w, size_t n); /* neither infinities nor NaN among them */
 	/* n finite weights, rounded to nearest even. */
 	void (*to_bf16)(uint16_t *to, const float *w, size_t n);
 	/* A row of cols finite weights: to whole blocks of numbers of at most 127, and their scales. A weight is

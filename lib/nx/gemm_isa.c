@@ -377,6 +377,19 @@ INLINE uint16_t narrow(float f, const bool up)
 	return (uint16_t)((u + (up ? 0xFFFF : 0x7FFF + (u >> 16 & 1))) >> 16);
 }
 
+static bool finite(const float *w, size_t n)
+{
+	uint32_t most = 0;
+#pragma omp simd reduction(max : most)
+	for (size_t i = 0; i < n; i++) {
+		uint32_t u;
+		memcpy(&u, w + i, sizeof u);
+		u &= 0x7FFFFFFF;
+		most = u > most ? u : most;
+	}
+	return most < 0x7F800000;
+}
+
 static void to_bf16(uint16_t *to, const float *w, size_t n)
 {
 #pragma omp simd
@@ -412,5 +425,5 @@ static void to_q8(int8_t *to, uint16_t *scale, const float *w, int cols)
 }
 
 extern const struct gemm CAT(gemm_isa_, ISA);
-const struct gemm CAT(gemm_isa_, ISA) = {STR(ISA), run, row, to_bf16, to_q8};
+const struct gemm CAT(gemm_isa_, ISA) = {STR(ISA), run, row, finite, to_bf16, to_q8};
 #endif

@@ -90,34 +90,34 @@ static int read_one(float *w, const struct param *t, const struct tensor_set *s,
 	return check_finite(w + t->off, f, e);
 }
 
-/* A tied model's file may repeat the embedding as the head, but only as it is. */
-static int check_repeated_head(const float *w, const struct params *lay, const struct tensor *f,
+/* A tied model's file may repeat the embedding as the head, but only as it is: (rows, cols) floats. */
+static int check_repeated_head(const float *embed, const struct params *lay, const struct tensor *f,
                                struct err *e)
 {
 	const struct param *t = in_table(lay, "gpt_neox.embed_in.weight");
 	if (f->dtype == TENSOR_OTHER || !same_shape(f, t))
 		return wrong_shape(f, t, e);
-	if (!w)
+	if (!embed)
 		return 0;
 	float *head = malloc(t->n * sizeof *head);
 	if (!head)
 		return err_mem(e);
 	tensor_to_f32(f, head);
-	int differ = memcmp(head, w + t->off, t->n * sizeof *head);
+	int differ = memcmp(head, embed, t->n * sizeof *head);
 	free(head);
 	return differ ? err_data(e, "%s: the head is tied to the embedding, yet tensor %s differs from it", f->file, f->name)
 	              : 0;
 }
 
-/* w NULL: only names are looked at. */
-static int refuse_others(const float *w, const struct params *lay, const struct tensor_set *s, struct err *e)
+/* embed: the embeddings' floats; NULL: only names are looked at. */
+static int refuse_others(const float *embed, const struct params *lay, const struct tensor_set *s, struct err *e)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		const struct tensor *f = &s->t[i];
 		if (in_table(lay, f->name) || is_buffer(f->name))
 			continue;
 		if (lay->head == lay->embed && !strcmp(f->name, "embed_out.weight")) {
-			if (check_repeated_head(w, lay, f, e))
+			if (check_repeated_head(embed, lay, f, e))
 				return -1;
 			continue;
 		}
@@ -131,7 +131,7 @@ int modelfile_take(float *w, const struct params *lay, const struct tensor_set *
 	for (int i = 0; i < lay->n; i++)
 		if (read_one(w, &lay->t[i], s, dir, e))
 			return -1;
-	return refuse_others(w, lay, s, e);
+	return refuse_others(w + lay->embed, lay, s, e);
 }
 
 int modelfile_read(float *w, const struct params *lay, const char *dir, struct err *e)
@@ -140,6 +140,42 @@ int modelfile_read(float *w, const struct params *lay, const char *dir, struct e
 	int rc = weights_open(&s, dir, e) || modelfile_take(w, lay, &s, dir, e) ? -1 : 0;
 	tensor_release(&s);
 	return rc;
+}
+
+int modelfile_finite(const struct tensor *f, struct err *e)
+{
+	float *v = malloc((f->count + 1) * sizeof *v);
+	if (!v)
+		return err_mem(e);
+	tensor_to_f32(f, v);
+	int rc = check_finite(v, f, e);
+	free(v);
+	return rc;
+}
+
+/* Names, and of a tied model whose file repeats the embedding that it does. */
+static int check_names(const struct params *lay, const struct tensor_set *s, struct err *e)
+{
+	const struct tensor *f = tensor_find(s, "gpt_neox.embed_in.weight");
+	if (lay->head != lay->embed || !tensor_find(s, "embed_out.weight"))
+		return refuse_others(NULL, lay, s, e);
+	float *embed = malloc(f->count * sizeof *embed);
+	if (!embed)
+		return err_mem(e);
+	tensor_to_f32(f, embed);
+	int rc = refuse_others(embed, lay, s, e);
+	free(embed);
+	return rc;
+}
+
+int modelfile_open(struct tensor_set *s, const struct params *lay, const char *dir, struct err *e)
+{
+	if (weights_open(s, dir, e))
+		return -1;
+	for (int i = 0; i < lay->n; i++)
+		if (!find(&lay->t[i], s, dir, e))
+			return -1;
+	return check_names(lay, s, e);
 }
 
 float *modelfile_load(const struct params *lay, const char *dir, struct err *e)

@@ -19,6 +19,11 @@ float *modelfile_load(const struct params *lay, const char *dir, struct err *e);
 int modelfile_read(float *w, const struct params *lay, const char *dir, struct err *e);
 /* The same from tensors that were read before; dir is for messages. */
 int modelfile_take(float *w, const struct params *lay, const struct tensor_set *s, const char *dir, struct err *e);
+/* dir's tensors where they lie, begun with {0} and released by the caller after a failure too: held against
+ * the table, but for whether their numbers are finite. */
+int modelfile_open(struct tensor_set *s, const struct params *lay, const char *dir, struct err *e);
+/* ERR_DATA if one of the tensor's numbers is not finite. */
+int modelfile_finite(const struct tensor *f, struct err *e);
 /* Holds dir's files against the table without reading weights: 1 if all is there, with the number
  * types in `types` ("F32", "BF16, F32"), 0 if dir has no weights, -1. */
 int modelfile_check(const struct params *lay, const char *dir, char types[40], struct err *e);
