@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const char *model, *tokenizer, *prompt, *field, *key = "generated", *output;
-static int64_t max_new, max_length = 100, max_input = 1000, threads;
+static int64_t max_new, max_length = 100, max_input = 1000, batch = 16, threads;
 static int dtype = FROZEN_F32;
 static bool ignore_eos, echo, any_tokenizer, skip_bad, timing, quiet;
 
@@ -33,6 +33,7 @@ static const struct opt opts[] = {
 	{0, "any-tokenizer", OPT_FLAG, &any_tokenizer, NULL, "take a shard of another tokenizer than the model's", 0, 0, NULL},
 	{0, "skip-bad", OPT_FLAG, &skip_bad, NULL, "pass over bad records and say how many", 0, 0, NULL},
 	{0, "dtype", OPT_WORD, &dtype, FROZEN_WORDS, "how weights are kept: as they are, or narrowed (default f32)", 0, 0, NULL},
+	{0, "batch", OPT_I64, &batch, "N", "answer up to N records at once (default 16)", 1, 4096, NULL},
 	{0, "threads", OPT_I64, &threads, "N", "threads to compute with (default: all processors)", 1, 1024, NULL},
 	{0, "timing", OPT_FLAG, &timing, NULL, "say on stderr how fast prompts and new tokens went", 0, 0, NULL},
 	{'o', "output", OPT_STR, &output, "FILE", "write to FILE instead of stdout", 0, 0, NULL},
@@ -48,12 +49,35 @@ struct tally {
 	double asking, answering;                    /* seconds up to the first token, and behind it */
 };
 
+/* A record that is being answered. */
+struct asked {
+	struct generate g;
+	struct decode_seq *seq;
+	struct bpe_ids ids;   /* a shard's record, which its answer shows again */
+	struct buf obj, text; /* the record as JSON, empty for a shard's; with --echo the prompt's text */
+	uint64_t turn;        /* when its answer is written */
+	bool fed, has_ids;    /* the prompt is through; the record had ids */
+};
+
+/* Answers that wait for those of records before theirs. */
+struct waiting {
+	struct buf *line;
+	bool *done;
+	size_t cap;       /* turns from `next` on that there is room for: turn t at t % cap */
+	uint64_t next, n; /* the turn to be written next, turns given out */
+};
+
 struct job {
 	struct frozen f;
 	struct decode *d;
 	struct generate_rules rules;
 	struct sample *sample;
-	struct generate g;
+	struct generate g; /* the one prompt's */
+	struct asked *asked;
+	struct decode_part *part;
+	int running; /* of asked, the first ones */
+	struct waiting wait;
+	struct arena arena;
 	struct bpe *tok; /* NULL: there is none, only ids can be answered */
 	struct out *out;
 	bool live; /* one prompt at a terminal: show each token as it comes */
@@ -139,6 +163,21 @@ static void open_job(struct job *j)
 
 static void close_job(struct job *j)
 {
+	for (int i = 0; j->asked && i < batch; i++) {
+		struct asked *a = &j->asked[i];
+		generate_release(&a->g);
+		decode_seq_close(a->seq);
+		bpe_ids_release(&a->ids);
+		buf_release(&a->obj);
+		buf_release(&a->text);
+	}
+	for (size_t i = 0; i < j->wait.cap; i++)
+		buf_release(&j->wait.line[i]);
+	free(j->wait.line);
+	free(j->wait.done);
+	free(j->asked);
+	free(j->part);
+	arena_release(&j->arena);
 	decode_close(j->d);
 	sample_close(j->sample);
 	generate_release(&j->g);
@@ -185,11 +224,10 @@ static void cut_prompt(struct job *j)
 	j->n.cut_tokens += cut;
 }
 
-/* Answers j->prompt, the record of this number, into j->g. */
-static int answer(struct job *j, uint64_t number, struct err *e)
+/* Begins to answer j->prompt, the record of this number. */
+static int begin(struct job *j, struct generate *g, uint64_t number, struct err *e)
 {
 	struct bpe_ids *p = &j->prompt;
-	j->shown = 0;
 	cut_prompt(j);
 	if (p->n == 0) { /* as HF's generate() begins without a prompt */
 		if (j->f.cfg.bos < 0)
@@ -198,15 +236,32 @@ static int answer(struct job *j, uint64_t number, struct err *e)
 			return -1;
 		j->n.empty++;
 	}
-	if (generate_begin(&j->g, &j->rules, p->v, p->n, number, 0, e))
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i] < 0 || p->v[i] >= j->f.cfg.vocab)
+			return err_data(e, "token id %d is outside the model's vocabulary of %d", p->v[i], j->f.cfg.vocab);
+	if (generate_begin(g, &j->rules, p->v, p->n, number, 0, e))
 		return -1;
-	j->n.full += j->g.end != GENERATE_ON;
+	j->n.full += g->end != GENERATE_ON;
+	return 0;
+}
+
+static void count(struct job *j, const struct generate *g)
+{
+	j->n.records++;
+	j->n.asked += g->prompt;
+	j->n.answered += g->n - g->prompt;
+}
+
+/* Answers j->prompt into j->g. */
+static int answer(struct job *j, struct err *e)
+{
+	j->shown = 0;
+	if (begin(j, &j->g, 0, e))
+		return -1;
 	j->since = progress_clock();
 	if (generate_run(&j->g, j->sample, j->d, take, j, e))
 		return -1;
-	j->n.records++;
-	j->n.asked += p->n;
-	j->n.answered += j->g.n - j->g.prompt;
+	count(j, &j->g);
 	return 0;
 }
 
@@ -221,7 +276,7 @@ static void answer_prompt(struct job *j)
 		err_prefix(&e, "the prompt: ");
 		die_err(&e);
 	}
-	if ((echo && out_write(j->out, prompt, n, &e)) || answer(j, 0, &e) || show(j, &e) ||
+	if ((echo && out_write(j->out, prompt, n, &e)) || answer(j, &e) || show(j, &e) ||
 	    out_write(j->out, "\n", 1, &e)) {
 		out_abort(j->out);
 		die_err(&e);
@@ -262,22 +317,40 @@ static int read_prompt(struct job *j, const struct record *r, struct err *e)
 	return echo && buf_add(&j->text, s, n) ? err_mem(e) : 0;
 }
 
-/* The record, or what stands for one from a shard, with its answer. */
-static int put_answer(struct job *j, const struct record *r, struct arena *a, struct err *e)
+/* The record as it will be written again; r itself is gone with the next one. */
+static int keep_record(struct job *j, struct asked *a, const struct record *r, struct err *e)
 {
-	struct json *obj = r->obj ? r->obj : json_object(a);
-	if (!obj || (!r->obj && json_set(a, obj, "input_ids", json_ints(a, r->ids, r->n))))
+	a->fed = false;
+	a->has_ids = r->has_ids;
+	a->ids.n = 0;
+	buf_reset(&a->obj);
+	buf_reset(&a->text);
+	for (size_t i = 0; i < r->n && !r->obj; i++)
+		if (add_id(&a->ids, r->ids[i], e))
+			return -1;
+	if ((r->obj && json_write(&a->obj, r->obj)) || buf_add(&a->text, j->text.p, j->text.n))
 		return err_mem(e);
-	if (r->has_ids && !field && json_set(a, obj, "output_ids", json_ints(a, j->g.ids + j->g.prompt, j->g.n - j->g.prompt)))
+	return 0;
+}
+
+/* The record, or what stands for one from a shard, with its answer. */
+static int put_answer(struct job *j, struct asked *a, struct buf *line, struct err *e)
+{
+	const struct generate *g = &a->g;
+	struct arena *m = &j->arena;
+	struct json *obj = NULL;
+	arena_reset(m);
+	if (a->obj.n && json_parse(m, a->obj.p, a->obj.n, &obj, e))
+		return -1;
+	if (!a->obj.n && (!(obj = json_object(m)) || json_set(m, obj, "input_ids", json_ints(m, a->ids.v, a->ids.n))))
 		return err_mem(e);
-	if (j->tok) {
-		if (buf_add(&j->text, j->g.text.p, j->g.text.n) || json_set(a, obj, key, json_string(a, j->text.p ? j->text.p : "", j->text.n)))
-			return err_mem(e);
-	}
-	buf_reset(&j->line);
-	if (json_write(&j->line, obj) || buf_addc(&j->line, '\n'))
+	if (a->has_ids && !field && json_set(m, obj, "output_ids", json_ints(m, g->ids + g->prompt, g->n - g->prompt)))
 		return err_mem(e);
-	return out_write(j->out, j->line.p, j->line.n, e) || out_flush(j->out, e) ? -1 : 0;
+	if (j->tok && (buf_add(&a->text, g->text.p, g->text.n) ||
+	               json_set(m, obj, key, json_string(m, a->text.p ? a->text.p : "", a->text.n))))
+		return err_mem(e);
+	buf_reset(line);
+	return json_write(line, obj) || buf_addc(line, '\n') ? err_mem(e) : 0;
 }
 
 /* A shard says which tokenizer made its ids: another one's mean nothing to the model. */
@@ -287,37 +360,150 @@ static void check_shard(const struct job *j, const struct shard_head *h, const c
 		die_now("%s: the shard was made by another tokenizer than the model's (--any-tokenizer takes it all the same)", name);
 }
 
-/* 0, or -1: a record that cannot be answered. */
-static int answer_record(struct job *j, struct record_in *in, const struct record *r, uint64_t number, struct err *e)
+/* Room for one more turn. */
+static int give_turn(struct waiting *w, uint64_t *turn, struct err *e)
 {
-	if (read_prompt(j, r, e) || answer(j, number, e))
-		return record_at(in, e);
-	return put_answer(j, r, record_arena(in), e);
+	if (w->n - w->next == w->cap) {
+		size_t cap = w->cap ? 2 * w->cap : 64;
+		struct buf *line = calloc(cap, sizeof *line);
+		bool *done = calloc(cap, sizeof *done);
+		if (!line || !done) {
+			free(line);
+			free(done);
+			return err_mem(e);
+		}
+		for (uint64_t t = w->next; t < w->n; t++) {
+			line[t % cap] = w->line[t % w->cap];
+			done[t % cap] = w->done[t % w->cap];
+		}
+		free(w->line);
+		free(w->done);
+		w->line = line;
+		w->done = done;
+		w->cap = cap;
+	}
+	*turn = w->n++;
+	return 0;
 }
 
+/* Writes the answers whose turn it is. */
+static int write_turns(struct job *j, struct err *e)
+{
+	struct waiting *w = &j->wait;
+	bool any = false;
+	for (; w->next < w->n && w->done[w->next % w->cap]; w->next++, any = true) {
+		struct buf *line = &w->line[w->next % w->cap];
+		w->done[w->next % w->cap] = false;
+		if (out_write(j->out, line->p, line->n, e))
+			return -1;
+	}
+	return any ? out_flush(j->out, e) : 0;
+}
+
+/* Those that have ended make room; the others keep their order. */
+static int take_ended(struct job *j, struct err *e)
+{
+	struct waiting *w = &j->wait;
+	for (int i = 0; i < j->running;) {
+		struct asked *a = &j->asked[i], ended = *a;
+		if (a->g.end == GENERATE_ON) {
+			i++;
+			continue;
+		}
+		if (put_answer(j, a, &w->line[a->turn % w->cap], e))
+			return -1;
+		w->done[a->turn % w->cap] = true;
+		count(j, &a->g);
+		ended = *a;
+		j->running--;
+		memmove(a, a + 1, (size_t)(j->running - i) * sizeof *a);
+		j->asked[j->running] = ended;
+	}
+	return write_turns(j, e);
+}
+
+/* One more token for each record that is being answered. */
+static int step(struct job *j, struct err *e)
+{
+	bool prompts = false;
+	double since = progress_clock();
+	for (int i = 0; i < j->running; i++) {
+		struct asked *a = &j->asked[i];
+		size_t from = a->fed ? a->g.n - 1 : 0;
+		j->part[i] = (struct decode_part){a->seq, a->g.ids + from, (int)(a->g.n - from)};
+		prompts |= !a->fed;
+	}
+	if (decode_parts(j->d, j->part, j->running, e))
+		return -1;
+	for (int i = 0; i < j->running; i++) {
+		if (generate_next(&j->asked[i].g, j->sample, decode_row(j->d, i), e))
+			return -1;
+		j->asked[i].fed = true;
+	}
+	*(prompts ? &j->n.asking : &j->n.answering) += progress_clock() - since;
+	j->n.later += prompts ? 0 : (uint64_t)j->running;
+	return take_ended(j, e);
+}
+
+/* The record joins those that are being answered. 0, or -1: it cannot be answered. */
+static int admit(struct job *j, struct record_in *in, const struct record *r, uint64_t number, struct err *e)
+{
+	struct asked *a = &j->asked[j->running];
+	if (read_prompt(j, r, e) || begin(j, &a->g, number, e))
+		return record_at(in, e);
+	if (keep_record(j, a, r, e) || (!a->seq && !(a->seq = decode_seq_open(j->d, e))) ||
+	    give_turn(&j->wait, &a->turn, e))
+		return -1;
+	decode_seq_reset(a->seq);
+	j->running++;
+	return 0;
+}
+
+static void open_batch(struct job *j)
+{
+	j->asked = calloc((size_t)batch, sizeof *j->asked);
+	j->part = calloc((size_t)batch, sizeof *j->part);
+	if (!j->asked || !j->part)
+		die_mem();
+	j->skip.on = skip_bad;
+}
+
+/* As one answer ends, the next record takes its place. What ends the run lets those before it end first. */
 static void answer_records(struct job *j, int argc, char **argv)
 {
 	struct record_in *in;
 	struct record r;
 	struct progress bar;
-	struct err e;
-	int rc;
+	struct err e, why;
+	int rc = 1, bad = 0;
 	if (record_open(&in, argc, argv, &e))
 		die_err(&e);
 	check_shard(j, record_head(in), argc && strcmp(argv[0], "-") ? argv[0] : "stdin");
-	j->skip.on = skip_bad;
+	open_batch(j);
 	progress_init(&bar, prog.name, 0, "records", quiet);
-	for (uint64_t number = 0; (rc = record_next(in, &r, &e)) != 0; number++) {
-		if (rc > 0)
-			rc = answer_record(j, in, &r, number, &e);
-		if (rc < 0 && skip_pass(&j->skip, &e)) {
-			out_abort(j->out);
-			progress_end(&bar);
-			die_err(&e);
+	for (uint64_t number = 0; rc || j->running;) {
+		while (rc && !bad && j->running < batch && (rc = record_next(in, &r, &e)) != 0) {
+			if (rc > 0)
+				rc = admit(j, in, &r, number, &e) ? -1 : 1;
+			number++;
+			bad = rc < 0 && skip_pass(&j->skip, &e);
+			if (bad)
+				why = e;
+		}
+		if (bad && j->running == 0)
+			break;
+		if (take_ended(j, &e) || (j->running && step(j, &e))) { /* some have no room for an answer at all */
+			bad = 1;
+			why = e;
+			break;
 		}
 		progress_to(&bar, j->n.records, NULL);
 	}
 	progress_end(&bar);
+	if (bad) {
+		out_abort(j->out);
+		die_err(&why);
+	}
 	record_close(in);
 }
 

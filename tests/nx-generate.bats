@@ -266,3 +266,37 @@ golden() {
 	fails 1 "$BIN/nx-generate" -m empty -T "$S/tokenizer.json" -p 'Hello'
 	says 'config.json' err
 }
+
+@test "--batch changes nothing in the answers, their order or what is said of bad records" {
+	for n in 1 5 30 2 17 9 1 40 3 3 12 25 60 8 4 7 19 2; do
+		printf '{"n": %d, "x": 1.50, "input_ids": [%s]}\n' "$n" "$(seq -s, $((n % 7)) $((n % 7 + n - 1)))"
+	done >in
+	"$BIN/nx-generate" -m "$S/tiny" --batch 1 --max-length 45 --ignore-eos in >one
+	[ "$(wc -l <one)" -eq 18 ]
+	for b in 2 3 5 16 100; do
+		"$BIN/nx-generate" -m "$S/tiny" --batch $b --max-length 45 --ignore-eos in >out
+		same one out
+	done
+	"$BIN/nx-generate" -m "$S/tiny" --max-length 45 --ignore-eos in >out
+	same one out
+	{ head -n 7 in; echo '{"input_ids": [5, 97]}'; tail -n +8 in; } >bad
+	fails 1 "$BIN/nx-generate" -m "$S/tiny" --max-length 45 --ignore-eos bad
+	says 'bad:8: token id 97 is outside' err
+	same <(head -n 7 one) out
+	fails 0 "$BIN/nx-generate" -m "$S/tiny" --max-length 45 --ignore-eos --skip-bad bad
+	says '1 record' err
+	same one out
+}
+
+@test "--dtype: every form answers, f32 is the default, and each is the same for every batch" {
+	printf '{"input_ids": [%s]}\n' 1 "$(seq -s, 1 20)" "$(seq -s, 3 50)" >in
+	"$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 20 --ignore-eos in >default
+	for t in f32 bf16 q8; do
+		"$BIN/nx-generate" -m "$S/tiny" --dtype $t --max-new-tokens 20 --ignore-eos in >$t
+		"$BIN/nx-generate" -m "$S/tiny" --dtype $t --batch 1 --max-new-tokens 20 --ignore-eos in >one
+		same $t one
+		[ "$(wc -l <$t)" -eq 3 ]
+	done
+	same default f32
+	fails 2 "$BIN/nx-generate" -m "$S/tiny" --dtype q4 in
+}
