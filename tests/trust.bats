@@ -170,19 +170,19 @@ safetensors() {
 # --- pipelines ------------------------------------------------------------------------------------
 
 @test "a reader that has enough is no error, and one that is cut off notices" {
-	for _ in $(seq 3000); do echo '{"text": "some words of a text, again and again"}'; done >in
+	yes '{"text": "some words of a text, again and again"}' | head -n 3000 >in
 	set -o pipefail
 	"$BIN/bpe-encode" -T "$TOK" in 2>err | head -n 1 >one || [ $? = 141 ]
 	[ ! -s err ] && [ "$(wc -l <one)" = 1 ]
 	"$BIN/bpe-encode" -q -s -T "$TOK" in >whole
-	head -c 5000 whole >cut
-	refused "cut off" "$BIN/shard-cat" -q -s cut
-	refused "cut off" "$BIN/split" -q --test test --train train cut
+	head -c 5000 whole >part
+	refused "cut off" "$BIN/shard-cat" -q -s part
+	refused "cut off" "$BIN/split" -q --test test --train train part
 	[ ! -e test ] && [ ! -e train ]
 }
 
 @test "a slow reader does not make memory grow" {
-	for _ in $(seq 30000); do echo '{"text": "some words of a text, again and again, some words of a text, again and again"}'; done >in
+	yes '{"text": "some words of a text, again and again, some words of a text, again and again"}' | head -n 30000 >in
 	mkfifo p
 	"$BIN/bpe-encode" -q -j 2 -T "$TOK" in >p 2>err &
 	local pid=$!
