@@ -199,12 +199,13 @@ at_once() {
 	fails 1 ask ok -j 1 bad
 	same <(head -n 2 want) out
 	[ "$(asked)" = 2 ]
+	says 'api-generate: bad:3: ' err
 	# also while one before it is long under way
 	: >"$LOG"
 	{ echo '{"text": "wait 300 one"}' && tail -n +2 bad; } >late
 	fails 1 ask ok -j 2 late
 	[ "$(asked)" = 2 ]
-	says 'api-generate: bad:3: ' err
+	says 'api-generate: late:3: ' err
 }
 
 @test "odd answers: null, no usage, chunks, hints before the answer" {
