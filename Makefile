@@ -4,6 +4,7 @@
 #   make demo [MODEL=dir TOKENIZER=file DATA=file]   the main job, end to end
 #   make check     every test; the last line is "N passed, N failed"
 #   make examples [GUIDE=dir]   those that take minutes
+#   make check-deep   analyzers, valgrind, every fault, 200 kills   make soak GB=50   volume
 #   make bench     against the peers       make fuzz [SECONDS=600] [DRIVERS='json bpe']   long fuzzing
 #   make install   PREFIX, DESTDIR, PROGRAM_PREFIX (split is always installed as nx-split)
 #   make dist      the sources as build/nxtools-VERSION.tar.gz
@@ -59,7 +60,7 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o) $(foreach i,$(ISAS),$(MULTI:%.c=$(O)/%.$(i).
 LIB      := $(O)/libnxtools.a
 UNITS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
-.PHONY: all units deps check-deps demo check examples bench fuzz completions install uninstall dist clean print-bin
+.PHONY: all units deps check-deps demo check examples check-deep bench soak fuzz completions install uninstall dist clean print-bin
 all: $(PROGS:%=$(BIN)/%)
 units: $(UNITS:%=$(UNIT)/%) build/$(FLAVOUR)/server
 
@@ -119,6 +120,11 @@ bench: deps
 	@$(MAKE) --no-print-directory all
 	@tests/bench/data
 	@tests/bench/run
+check-deep: check-deps
+	@tests/install-packages clang-tidy cppcheck valgrind
+	@tests/deep
+soak: all
+	@tests/soak $(or $(GB),50)
 fuzz: check-deps
 	@tests/fuzz/run $(or $(SECONDS),60) $(DRIVERS)
 
