@@ -76,6 +76,9 @@ build/$(FLAVOUR)/server: $(O)/tests/net/server.o build/$(FLAVOUR)/key
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^)
 # Loading libcurl takes as long as a short run: only those that need it have it.
 $(BIN)/api-generate $(BIN)/nx-fetch $(UNIT)/http: LDLIBS += $(shell pkg-config --libs $(NETLIBS) 2>/dev/null)
+build/$(FLAVOUR)/bench/%: $(O)/tests/bench/%.o $(LIB) build/$(FLAVOUR)/key
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 # For tests that link the library themselves: a file that names it.
 build/$(FLAVOUR)/lib: $(LIB)
 	@echo $(LIB) > $@

@@ -4,6 +4,7 @@
     peer.py gigatoken TOKENIZER TEXT        seconds to encode every line: the first time, and the same again
     peer.py bpe_train TEXT                  seconds to learn 32000 tokens, reading counted
     peer.py train MODEL TOKENS.jsonl STEPS  seconds a step of 4 records: forward, backward, clip, AdamW
+    peer.py step MODEL TOKENS ROUNDS [checkpoint]   seconds of forward and backward of one sequence, the best; megabytes
     peer.py generate MODEL N                seconds for N greedy tokens behind a short prompt
 
 Prints one number. Threads as OMP_NUM_THREADS says. Ran under tokenizers 0.23.3,
@@ -87,6 +88,28 @@ def train(path, tokens, steps):
     return (time.perf_counter() - start) / int(steps)
 
 
+def step(path, tokens, rounds, checkpoint=None):
+    import resource
+
+    import torch
+
+    model = load(path)
+    model.train()
+    if checkpoint:
+        model.gradient_checkpointing_enable()
+        model.config.use_cache = False
+    n = int(tokens)
+    ids = torch.tensor([[(i * 7919 + 13) % model.config.vocab_size for i in range(n)]])
+    times = []
+    for _ in range(int(rounds) + 1):
+        start = time.perf_counter()
+        model(input_ids=ids, labels=ids).loss.backward()
+        times.append(time.perf_counter() - start)
+        for p in model.parameters():
+            p.grad.zero_()
+    return f"{min(times[1:])} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000}"
+
+
 def generate(path, count):
     import torch
 
@@ -101,4 +124,4 @@ def generate(path, count):
     return time.perf_counter() - start
 
 
-print({"encode": encode, "gigatoken": gigatoken, "bpe_train": bpe_train, "train": train, "generate": generate}[sys.argv[1]](*sys.argv[2:]))
+print({"encode": encode, "gigatoken": gigatoken, "bpe_train": bpe_train, "train": train, "step": step, "generate": generate}[sys.argv[1]](*sys.argv[2:]))
