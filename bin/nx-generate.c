@@ -1,4 +1,4 @@
-/* nx-generate - answers from a model: greedy, with a cache of keys and values. */
+/* nx-generate - answers from a model: greedy, drawn, or by beam search. */
 #include "base/die.h"
 #include "base/pool.h"
 #include "base/progress.h"
@@ -6,7 +6,9 @@
 #include "io/hub.h"
 #include "io/out.h"
 #include "io/record.h"
-#include "nx/generate.h"
+#include "io/turns.h"
+#include "nx/answer.h"
+#include "nx/genconfig.h"
 #include "text/bpe.h"
 #include "text/column.h"
 
@@ -15,8 +17,13 @@
 #include <unistd.h>
 
 static const char *model, *tokenizer, *prompt, *field, *key = "generated", *output;
-static int64_t max_new, max_length = 100, max_input = 1000, batch = 16, threads;
+static struct generate_rules rules = {.max_length = 100};
+static struct beam_rules beam;
+static int64_t beams = 1, top = -1, sequences = 1, max_input = 1000, batch = 16, threads;
 static int dtype = FROZEN_F32;
+static int early, side;
+static struct opt_list stops;
+static bool do_sample, greedy, drawn, bare, new_given, length_given, beam_given, plain;
 static bool ignore_eos, echo, any_tokenizer, skip_bad, timing, quiet;
 
 static const struct opt opts[] = {
@@ -25,10 +32,32 @@ static const struct opt opts[] = {
 	{'p', "prompt", OPT_STR, &prompt, "TEXT", "answer this one prompt, as text", 0, 0, NULL},
 	{'f', "field", OPT_STR, &field, "NAME", "the records' field to answer (default: input_ids, else question, input or text)", 0, 0, NULL},
 	{'k', "key", OPT_STR, &key, "NAME", "the field that gets the answer (default generated)", 0, 0, NULL},
-	{0, "max-new-tokens", OPT_I64, &max_new, "N", "answer with at most N tokens", 1, 1e9, NULL},
-	{0, "max-length", OPT_I64, &max_length, "N", "prompt and answer have at most N tokens together (default 100)", 1, 1e9, NULL},
-	{0, "max-input-tokens", OPT_I64, &max_input, "N", "keep the last N tokens of a longer prompt (default 1000)", 1, 1e9, NULL},
+	{0, "max-new-tokens", OPT_I64, &rules.max_new, "N", "answer with at most N tokens", 1, 1e9, &new_given},
+	{0, "max-length", OPT_I64, &rules.max_length, "N", "prompt and answer have at most N tokens together (default 100)", 1, 1e9, &length_given},
+	{0, "max-input-tokens", OPT_I64, &max_input, "N", "keep N tokens of a longer prompt (default 1000)", 1, 1e9, NULL},
+	{0, "truncation-side", OPT_WORD, &side, "left|right", "where a longer prompt is cut (default left)", 0, 0, NULL},
+	{0, "min-new-tokens", OPT_I64, &rules.min_new, "N", "no end of text among the first N tokens", 0, 1e9, NULL},
+	{0, "stop", OPT_LIST, &stops, "TEXT", "end the answer before TEXT; may be given again", 0, 0, NULL},
 	{0, "ignore-eos", OPT_FLAG, &ignore_eos, NULL, "go on past the end of text", 0, 0, NULL},
+	{0, "no-generation-config", OPT_FLAG, &bare, NULL, "do not read generation_config.json", 0, 0, NULL},
+	{0, "do-sample", OPT_FLAG, &do_sample, NULL, "draw each token at random; so do the next six", 0, 0, &drawn},
+	{0, "temperature", OPT_F64, &rules.sample.temperature, "X", "divide logits by X (default 1; 0: greedy)", 0, 1e9, &drawn},
+	{0, "top-k", OPT_I64, &rules.sample.top_k, "N", "of the N likeliest tokens (default 50; 0: all)", 0, INT32_MAX, &drawn},
+	{0, "top-p", OPT_F64, &rules.sample.top_p, "P", "of the likeliest that have the probability P together", 0, 1, &drawn},
+	{0, "min-p", OPT_F64, &rules.sample.min_p, "P", "of those at least P times as likely as the likeliest", 0, 1, &drawn},
+	{0, "typical-p", OPT_F64, &rules.sample.typical_p, "P", "of the most typical that have the probability P", 1e-9, 1, &drawn},
+	{0, "seed", OPT_U64, &rules.seed, "N", "of the random numbers (default 0)", 0, 0, &drawn},
+	{0, "greedy", OPT_FLAG, &greedy, NULL, "always the likeliest token, whatever the model's wish", 0, 0, NULL},
+	{0, "repetition-penalty", OPT_F64, &rules.sample.penalty.repetition, "X", "make tokens that occurred less likely by X (default 1)", 1e-9, 1e9, NULL},
+	{0, "presence-penalty", OPT_F64, &rules.sample.penalty.presence, "X", "take X off the logits of tokens answered already", -1e9, 1e9, NULL},
+	{0, "frequency-penalty", OPT_F64, &rules.sample.penalty.frequency, "X", "the same, each time they were answered", -1e9, 1e9, NULL},
+	{0, "no-repeat-ngram-size", OPT_I64, &rules.sample.penalty.ngram, "N", "let no N tokens in a row come twice", 0, 1e9, NULL},
+	{'n', "num-return-sequences", OPT_I64, &sequences, "N", "answer N times; drawn, or of --beams", 1, 1e6, NULL},
+	{0, "beams", OPT_I64, &beams, "N", "search with N beams", 1, BEAM_MAX, NULL},
+	{0, "length-penalty", OPT_F64, &beam.length_penalty, "X", "of beams: prefer longer answers (default 1)", -1e9, 1e9, &beam_given},
+	{0, "early-stopping", OPT_WORD, &early, "false|true|never", "when a search ends, as HF has it (default false)", 0, 0, &beam_given},
+	{0, "logprobs", OPT_I64, &top, "N", "put each token's log-probability, and the N best, into records", 0, GENERATE_TOP_MAX, NULL},
+	{0, "plain", OPT_FLAG, &plain, NULL, "write answers as text, not records", 0, 0, NULL},
 	{0, "echo", OPT_FLAG, &echo, NULL, "put the prompt's text in front of the answer's", 0, 0, NULL},
 	{0, "any-tokenizer", OPT_FLAG, &any_tokenizer, NULL, "take a shard of another tokenizer than the model's", 0, 0, NULL},
 	{0, "skip-bad", OPT_FLAG, &skip_bad, NULL, "pass over bad records and say how many", 0, 0, NULL},
@@ -56,27 +85,21 @@ struct asked {
 	struct bpe_ids ids;   /* a shard's record, which its answer shows again */
 	struct buf obj, text; /* the record as JSON, empty for a shard's; with --echo the prompt's text */
 	uint64_t turn;        /* when its answer is written */
+	int64_t sequence;     /* of several answers to one record */
+	float score;          /* of its beam */
 	bool fed, has_ids;    /* the prompt is through; the record had ids */
-};
-
-/* Answers that wait for those of records before theirs. */
-struct waiting {
-	struct buf *line;
-	bool *done;
-	size_t cap;       /* turns from `next` on that there is room for: turn t at t % cap */
-	uint64_t next, n; /* the turn to be written next, turns given out */
 };
 
 struct job {
 	struct frozen f;
 	struct decode *d;
-	struct generate_rules rules;
 	struct sample *sample;
+	struct beam beam;
 	struct generate g; /* the one prompt's */
 	struct asked *asked;
 	struct decode_part *part;
 	int running; /* of asked, the first ones */
-	struct waiting wait;
+	struct turns turns;
 	struct arena arena;
 	struct bpe *tok; /* NULL: there is none, only ids can be answered */
 	struct out *out;
@@ -103,7 +126,7 @@ static int to_text(void *arg, const int32_t *ids, size_t n, struct buf *text, st
 	struct job *j = arg;
 	j->plain.n = 0;
 	for (size_t i = 0; i < n; i++)
-		if (ids[i] < (int32_t)bpe_vocab(j->tok) && !generate_is_eos(&j->rules, ids[i]) && add_id(&j->plain, ids[i], e))
+		if (ids[i] < (int32_t)bpe_vocab(j->tok) && !generate_is_eos(&rules, ids[i]) && add_id(&j->plain, ids[i], e))
 			return -1;
 	return bpe_decode(j->tok, j->plain.v, j->plain.n, true, text, e);
 }
@@ -133,7 +156,53 @@ static int workers(void)
 	return threads ? (int)threads : pool_cpus();
 }
 
-static void open_job(struct job *j)
+/* What the model wishes, where no option says otherwise: its options are read again, over the file's. */
+static void read_wishes(const struct job *j, const char *dir, int argc, char **argv)
+{
+	struct err e;
+	genconfig_defaults(&j->f.cfg, &rules, &beam);
+	if (!bare && genconfig_read(dir, &rules, &beam, &e))
+		die_err(&e);
+	beams = beam.beams;
+	early = (int)beam.early;
+	stops.n = 0;
+	if (opt_parse(&prog, &argc, &argv, &e) != OPT_OK)
+		die_err(&e);
+	beam.beams = (int)beams;
+	beam.early = (enum beam_early)early;
+	if (length_given && !new_given)
+		rules.max_new = 0;
+	rules.sample.random = !greedy && (rules.sample.random || drawn) && rules.sample.temperature >= SAMPLE_COLDEST;
+	if (ignore_eos)
+		rules.neos = 0;
+	rules.stop = stops.v;
+	rules.nstop = stops.n;
+	rules.logprobs = top >= 0;
+	rules.top = top < 0 ? 0 : top < j->f.cfg.vocab ? (int)top : j->f.cfg.vocab;
+}
+
+static void check_wishes(void)
+{
+	if (greedy && drawn)
+		die_usage("--greedy and options of sampling exclude each other");
+	if (beams > 1 && rules.sample.random)
+		die_usage("--beams and sampling exclude each other (--greedy turns off what the model wishes)");
+	if (beams > 1 && (stops.n || top >= 0))
+		die_usage("--beams goes with neither --stop nor --logprobs");
+	if (beams == 1 && beam_given)
+		die_usage("--length-penalty and --early-stopping are for --beams");
+	if (sequences > 1 && !rules.sample.random && sequences > beams)
+		die_usage("--num-return-sequences needs sampling, or as many --beams");
+	if (rules.max_new && rules.min_new > rules.max_new)
+		die_usage("--min-new-tokens is above --max-new-tokens");
+	if (top >= 0 && (prompt || plain))
+		die_usage("--logprobs is for records: not with -p or --plain");
+	for (int i = 0; i < stops.n; i++)
+		if (!*stops.v[i])
+			die_usage("--stop wants a text that is not empty");
+}
+
+static void open_job(struct job *j, int argc, char **argv)
 {
 	struct err e;
 	const char *given = model ? model : getenv("NX_MODEL");
@@ -142,17 +211,18 @@ static void open_job(struct job *j)
 	char *dir = hub_model(given, &e);
 	if (!dir)
 		die_err(&e);
-	j->rules = (struct generate_rules){.max_new = max_new, .max_length = max_length, .sample = SAMPLE_GREEDY};
-	if (frozen_load(&j->f, dir, (enum frozen_dtype)dtype, workers(), &e) || generate_eos(&j->rules, dir, &j->f.cfg, &e))
+	if (frozen_load(&j->f, dir, (enum frozen_dtype)dtype, workers(), &e))
 		die_err(&e);
+	read_wishes(j, dir, argc, argv);
+	check_wishes();
 	j->tok = open_tokenizer(dir);
 	if (prompt && !j->tok)
 		die_now("%s has no tokenizer.json: give one with -T", dir);
-	if (ignore_eos)
-		j->rules.neos = 0;
+	if ((stops.n || plain) && !j->tok)
+		die_usage("--stop and --plain need a tokenizer: give one with -T");
 	if (j->tok) {
-		j->rules.text = to_text;
-		j->rules.text_arg = j;
+		rules.text = to_text;
+		rules.text_arg = j;
 	}
 	if (!(j->d = decode_over(&j->f, workers(), &e)) || !(j->sample = sample_open(j->f.cfg.vocab, &e)))
 		die_err(&e);
@@ -171,10 +241,8 @@ static void close_job(struct job *j)
 		buf_release(&a->obj);
 		buf_release(&a->text);
 	}
-	for (size_t i = 0; i < j->wait.cap; i++)
-		buf_release(&j->wait.line[i]);
-	free(j->wait.line);
-	free(j->wait.done);
+	turns_release(&j->turns);
+	beam_release(&j->beam);
 	free(j->asked);
 	free(j->part);
 	arena_release(&j->arena);
@@ -218,14 +286,15 @@ static void cut_prompt(struct job *j)
 	if (p->n <= (size_t)max_input)
 		return;
 	size_t cut = p->n - (size_t)max_input;
-	memmove(p->v, p->v + cut, (size_t)max_input * sizeof *p->v);
+	if (side == 0)
+		memmove(p->v, p->v + cut, (size_t)max_input * sizeof *p->v);
 	p->n -= cut;
 	j->n.cut++;
 	j->n.cut_tokens += cut;
 }
 
 /* Begins to answer j->prompt, the record of this number. */
-static int begin(struct job *j, struct generate *g, uint64_t number, struct err *e)
+static int begin(struct job *j, struct generate *g, uint64_t number, int64_t sequence, struct err *e)
 {
 	struct bpe_ids *p = &j->prompt;
 	cut_prompt(j);
@@ -239,7 +308,7 @@ static int begin(struct job *j, struct generate *g, uint64_t number, struct err 
 	for (size_t i = 0; i < p->n; i++)
 		if (p->v[i] < 0 || p->v[i] >= j->f.cfg.vocab)
 			return err_data(e, "token id %d is outside the model's vocabulary of %d", p->v[i], j->f.cfg.vocab);
-	if (generate_begin(g, &j->rules, p->v, p->n, number, 0, e))
+	if (generate_begin(g, &rules, p->v, p->n, number, (uint32_t)sequence, e))
 		return -1;
 	j->n.full += g->end != GENERATE_ON;
 	return 0;
@@ -252,14 +321,27 @@ static void count(struct job *j, const struct generate *g)
 	j->n.answered += g->n - g->prompt;
 }
 
-/* Answers j->prompt into j->g. */
-static int answer(struct job *j, struct err *e)
+/* Fills j->g with one of the ways that the search found, as if it had been generated. */
+static int take_way(struct job *j, struct generate *g, int64_t sequence, struct err *e)
+{
+	const struct beam_way *w = &j->beam.best[sequence];
+	for (int i = 0; i < w->n; i++)
+		if (generate_take_id(g, w->ids[i], e))
+			return -1;
+	return 0;
+}
+
+/* Answers j->prompt into j->g, for the sequence-th time. */
+static int answer(struct job *j, int64_t sequence, struct err *e)
 {
 	j->shown = 0;
-	if (begin(j, &j->g, 0, e))
+	if (begin(j, &j->g, 0, sequence, e))
 		return -1;
 	j->since = progress_clock();
-	if (generate_run(&j->g, j->sample, j->d, take, j, e))
+	if (beams == 1 && generate_run(&j->g, j->sample, j->d, take, j, e))
+		return -1;
+	if (beams > 1 && ((sequence == 0 && beam_run(&j->beam, &beam, &rules, j->sample, j->d, j->g.ids, (int)j->g.n, e)) ||
+	                  take_way(j, &j->g, sequence, e)))
 		return -1;
 	count(j, &j->g);
 	return 0;
@@ -276,11 +358,12 @@ static void answer_prompt(struct job *j)
 		err_prefix(&e, "the prompt: ");
 		die_err(&e);
 	}
-	if ((echo && out_write(j->out, prompt, n, &e)) || answer(j, &e) || show(j, &e) ||
-	    out_write(j->out, "\n", 1, &e)) {
-		out_abort(j->out);
-		die_err(&e);
-	}
+	for (int64_t i = 0; i < sequences; i++)
+		if ((echo && out_write(j->out, prompt, n, &e)) || answer(j, i, &e) || show(j, &e) ||
+		    out_write(j->out, "\n", 1, &e)) {
+			out_abort(j->out);
+			die_err(&e);
+		}
 }
 
 /* --- records ----------------------------------------------------------------------- */
@@ -344,12 +427,17 @@ static int put_answer(struct job *j, struct asked *a, struct buf *line, struct e
 		return -1;
 	if (!a->obj.n && (!(obj = json_object(m)) || json_set(m, obj, "input_ids", json_ints(m, a->ids.v, a->ids.n))))
 		return err_mem(e);
-	if (a->has_ids && !field && json_set(m, obj, "output_ids", json_ints(m, g->ids + g->prompt, g->n - g->prompt)))
-		return err_mem(e);
-	if (j->tok && (buf_add(&a->text, g->text.p, g->text.n) ||
-	               json_set(m, obj, key, json_string(m, a->text.p ? a->text.p : "", a->text.n))))
+	if (j->tok && buf_add(&a->text, g->text.p, g->text.n))
 		return err_mem(e);
 	buf_reset(line);
+	if (plain)
+		return buf_add(line, a->text.p, a->text.n) || buf_addc(line, '\n') ? err_mem(e) : 0;
+	const struct answer w = {.rules = &rules, .ids = g->ids + g->prompt, .n = g->n - g->prompt, .prompt = g->prompt,
+	                         .end = g->end, .put_ids = a->has_ids && !field, .key = key, .text = j->tok ? &a->text : NULL,
+	                         .sequence = sequences > 1 ? a->sequence : -1, .score = beams > 1 ? &a->score : NULL,
+	                         .logprobs = top >= 0 ? g->logprobs : NULL};
+	if (answer_set(m, obj, &w, e))
+		return -1;
 	return json_write(line, obj) || buf_addc(line, '\n') ? err_mem(e) : 0;
 }
 
@@ -360,66 +448,25 @@ static void check_shard(const struct job *j, const struct shard_head *h, const c
 		die_now("%s: the shard was made by another tokenizer than the model's (--any-tokenizer takes it all the same)", name);
 }
 
-/* Room for one more turn. */
-static int give_turn(struct waiting *w, uint64_t *turn, struct err *e)
-{
-	if (w->n - w->next == w->cap) {
-		size_t cap = w->cap ? 2 * w->cap : 64;
-		struct buf *line = calloc(cap, sizeof *line);
-		bool *done = calloc(cap, sizeof *done);
-		if (!line || !done) {
-			free(line);
-			free(done);
-			return err_mem(e);
-		}
-		for (uint64_t t = w->next; t < w->n; t++) {
-			line[t % cap] = w->line[t % w->cap];
-			done[t % cap] = w->done[t % w->cap];
-		}
-		free(w->line);
-		free(w->done);
-		w->line = line;
-		w->done = done;
-		w->cap = cap;
-	}
-	*turn = w->n++;
-	return 0;
-}
-
-/* Writes the answers whose turn it is. */
-static int write_turns(struct job *j, struct err *e)
-{
-	struct waiting *w = &j->wait;
-	bool any = false;
-	for (; w->next < w->n && w->done[w->next % w->cap]; w->next++, any = true) {
-		struct buf *line = &w->line[w->next % w->cap];
-		w->done[w->next % w->cap] = false;
-		if (out_write(j->out, line->p, line->n, e))
-			return -1;
-	}
-	return any ? out_flush(j->out, e) : 0;
-}
-
 /* Those that have ended make room; the others keep their order. */
 static int take_ended(struct job *j, struct err *e)
 {
-	struct waiting *w = &j->wait;
 	for (int i = 0; i < j->running;) {
 		struct asked *a = &j->asked[i], ended = *a;
 		if (a->g.end == GENERATE_ON) {
 			i++;
 			continue;
 		}
-		if (put_answer(j, a, &w->line[a->turn % w->cap], e))
+		if (put_answer(j, a, turns_line(&j->turns, a->turn), e))
 			return -1;
-		w->done[a->turn % w->cap] = true;
+		turns_done(&j->turns, a->turn);
 		count(j, &a->g);
 		ended = *a;
 		j->running--;
 		memmove(a, a + 1, (size_t)(j->running - i) * sizeof *a);
 		j->asked[j->running] = ended;
 	}
-	return write_turns(j, e);
+	return turns_write(&j->turns, j->out, e);
 }
 
 /* One more token for each record that is being answered. */
@@ -445,14 +492,25 @@ static int step(struct job *j, struct err *e)
 	return take_ended(j, e);
 }
 
+/* The answer of a search, which ends at once. */
+static int search(struct job *j, struct asked *a, struct err *e)
+{
+	if (a->sequence == 0 && beam_run(&j->beam, &beam, &rules, j->sample, j->d, a->g.ids, (int)a->g.n, e))
+		return -1;
+	a->score = j->beam.best[a->sequence].score;
+	return take_way(j, &a->g, a->sequence, e);
+}
+
 /* The record joins those that are being answered. 0, or -1: it cannot be answered. */
-static int admit(struct job *j, struct record_in *in, const struct record *r, uint64_t number, struct err *e)
+static int admit(struct job *j, struct record_in *in, const struct record *r, uint64_t number, int64_t sequence,
+                 struct err *e)
 {
 	struct asked *a = &j->asked[j->running];
-	if (read_prompt(j, r, e) || begin(j, &a->g, number, e))
+	a->sequence = sequence;
+	if (read_prompt(j, r, e) || begin(j, &a->g, number, sequence, e))
 		return record_at(in, e);
-	if (keep_record(j, a, r, e) || (!a->seq && !(a->seq = decode_seq_open(j->d, e))) ||
-	    give_turn(&j->wait, &a->turn, e))
+	if ((beams > 1 && search(j, a, e)) || keep_record(j, a, r, e) ||
+	    (!a->seq && !(a->seq = decode_seq_open(j->d, e))) || turns_give(&j->turns, &a->turn, e))
 		return -1;
 	decode_seq_reset(a->seq);
 	j->running++;
@@ -481,11 +539,13 @@ static void answer_records(struct job *j, int argc, char **argv)
 	check_shard(j, record_head(in), argc && strcmp(argv[0], "-") ? argv[0] : "stdin");
 	open_batch(j);
 	progress_init(&bar, prog.name, 0, "records", quiet);
+	int64_t again = 0; /* answers that the present record has got or is getting */
 	for (uint64_t number = 0; rc || j->running;) {
-		while (rc && !bad && j->running < batch && (rc = record_next(in, &r, &e)) != 0) {
+		while (rc && !bad && j->running < batch && (again > 0 || (rc = record_next(in, &r, &e)) != 0)) {
 			if (rc > 0)
-				rc = admit(j, in, &r, number, &e) ? -1 : 1;
-			number++;
+				rc = admit(j, in, &r, number, again, &e) ? -1 : 1;
+			again = rc < 0 || again + 1 == sequences ? 0 : again + 1;
+			number += again == 0;
 			bad = rc < 0 && skip_pass(&j->skip, &e);
 			if (bad)
 				why = e;
@@ -520,13 +580,13 @@ static void report(const struct job *j)
 #define U(x) (unsigned long long)(x)
 	die_skipped(&j->skip, "record");
 	if (n->cut)
-		die_warn("%llu prompt%s cut to the last %lld tokens, by %llu together", U(n->cut), s_of(n->cut),
+		die_warn("%llu prompt%s cut to %s %lld tokens, by %llu together", U(n->cut), s_of(n->cut), side ? "the first" : "the last",
 		         (long long)max_input, U(n->cut_tokens));
 	if (n->empty)
 		die_warn("%llu empty prompt%s: begun with the model's first token", U(n->empty), s_of(n->empty));
 	if (n->full)
 		die_warn("%llu prompt%s left no room for an answer in %lld tokens (--max-length)", U(n->full), s_of(n->full),
-		         (long long)max_length);
+		         (long long)rules.max_length);
 	if (timing)
 		die_warn("%llu prompt tokens, %.1f/s; %llu new tokens, %.1f/s behind the first", U(n->asked),
 		         n->asking > 0 ? (double)n->asked / n->asking : 0, U(n->answered),
@@ -538,12 +598,17 @@ int main(int argc, char **argv)
 {
 	static struct job j;
 	struct err e;
+	char **args = calloc((size_t)argc + 1, sizeof *args);
+	int nargs = argc;
+	if (!args)
+		die_mem();
+	memcpy(args, argv, (size_t)argc * sizeof *args);
 	die_opts(&prog, &argc, &argv);
 	if (prompt && argc)
 		die_usage("-p answers one prompt: it takes no files");
 	if (prompt && field)
 		die_usage("-p and --field exclude each other");
-	open_job(&j);
+	open_job(&j, nargs, args);
 	if (prompt)
 		answer_prompt(&j);
 	else
@@ -553,5 +618,6 @@ int main(int argc, char **argv)
 	if (!quiet)
 		report(&j);
 	close_job(&j);
+	free(args);
 	return 0;
 }

@@ -35,7 +35,7 @@ golden() {
 	golden 5
 	echo "{\"id\": 1.50, \"input_ids\": [$ask], \"more\": {\"a\": null}}" >in
 	"$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 40 --ignore-eos in >out
-	echo "{\"id\": 1.50, \"input_ids\": [$ask], \"more\": {\"a\": null}, \"output_ids\": [$want]}" >want
+	echo "{\"id\": 1.50, \"input_ids\": [$ask], \"more\": {\"a\": null}, \"output_ids\": [$want], \"finish_reason\": \"length\", \"prompt_tokens\": 9, \"completion_tokens\": 40}" >want
 	same want out
 }
 
@@ -57,7 +57,7 @@ golden() {
 	cp -r "$S/model" model
 	echo "{\"eos_token_id\": $id}" >model/generation_config.json
 	"$BIN/nx-generate" -m model <<<'{"input_ids": [40, 50]}' >out
-	echo "{\"input_ids\": [40, 50], \"output_ids\": [$id], \"generated\": \"\"}" >want
+	echo "{\"input_ids\": [40, 50], \"output_ids\": [$id], \"generated\": \"\", \"finish_reason\": \"stop\", \"prompt_tokens\": 2, \"completion_tokens\": 1}" >want
 	same want out
 }
 
@@ -299,4 +299,141 @@ golden() {
 	done
 	same default f32
 	fails 2 "$BIN/nx-generate" -m "$S/tiny" --dtype q4 in
+}
+
+@test "a draw depends on seed and record alone; -n begins with the same one" {
+	head -n 5 "$S/tokens.jsonl" >in
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 8 --seed 3 in >a
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 8 --seed 3 --batch 2 in >b
+	same a b
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 8 --seed 4 in >c
+	[ "$(ids output_ids a)" != "$(ids output_ids c)" ]
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 8 --seed 3 -n 3 --batch 4 in >n
+	[ "$(wc -l <n)" -eq 15 ]
+	[ "$(ids output_ids n | sort -u | wc -l)" -eq 15 ]
+	same <(ids output_ids a) <(grep '"sequence": 0' n | sed 's/.*"output_ids": \[\([^]]*\).*/\1/')
+	# the second record among others, and behind one that is bad
+	{ echo '{'; sed -n 2p in; } >two
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 8 --seed 3 --skip-bad -q two >d
+	same <(sed -n 2p a) d
+}
+
+@test "each way to draw less freely is heard; temperature 0 and top-k 1 are greedy" {
+	head -n 4 "$S/tokens.jsonl" >in
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 8 in >greedy
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 8 --seed 1 in >free
+	run ! cmp -s greedy free
+	for o in '--top-k 1' '--top-p 0' '--min-p 1' '--temperature 0'; do
+		"$BIN/nx-generate" -m "$S/model" --max-new-tokens 8 --seed 1 $o in >out
+		same greedy out
+	done
+	for o in '--top-k 0' '--top-p 0.3' '--min-p 0.9' '--temperature 3' '--typical-p 0.1' '--repetition-penalty 9' '--presence-penalty 50' '--frequency-penalty 50' '--no-repeat-ngram-size 1'; do
+		"$BIN/nx-generate" -m "$S/model" --max-new-tokens 30 --seed 1 in >free
+		"$BIN/nx-generate" -m "$S/model" --max-new-tokens 30 --seed 1 $o in >out
+		run ! cmp -s free out
+	done
+}
+
+@test "penalties keep greedy from going in circles" {
+	echo '{"input_ids": [1, 2, 3]}' >in
+	for o in '--no-repeat-ngram-size 1' '--presence-penalty 1000' '--frequency-penalty 1000'; do
+		"$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 60 --ignore-eos $o in >out
+		[ "$(ids output_ids out | tr , '\n' | sort | uniq -d | wc -l)" -eq 0 ]
+	done
+}
+
+@test "generation_config.json is heard, options override it, --no-generation-config leaves it out" {
+	cp -r "$S/tiny" tiny
+	echo '{"input_ids": [1, 2, 3]}' >in
+	echo '{"do_sample": true, "top_k": 1, "max_new_tokens": 7, "eos_token_id": null, "temperature": null}' >tiny/generation_config.json
+	"$BIN/nx-generate" -m tiny in >out
+	"$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 7 --ignore-eos in >want
+	same want out
+	"$BIN/nx-generate" -m tiny --max-length 9 in >out
+	[ "$(ids output_ids out | wc -w)" -eq 6 ]
+	"$BIN/nx-generate" -m tiny --top-k 90 in >out
+	run ! cmp -s want out
+	"$BIN/nx-generate" -m tiny --top-k 90 --no-generation-config --max-new-tokens 7 --ignore-eos --temperature 0 in >out
+	same want out
+	echo '{"num_beams": 3, "length_penalty": 0.5, "eos_token_id": null, "max_new_tokens": 7}' >tiny/generation_config.json
+	"$BIN/nx-generate" -m tiny in >a
+	"$BIN/nx-generate" -m "$S/tiny" --beams 3 --length-penalty 0.5 --ignore-eos --max-new-tokens 7 in >b
+	same a b
+	for bad in '"temperature": 0' '"top_p": 2' '"top_k": 1.5' '"num_beams": 0' '"do_sample": 1' '"early_stopping": "x"' '"max_length": "x"'; do
+		echo "{$bad}" >tiny/generation_config.json
+		fails 1 "$BIN/nx-generate" -m tiny in
+		says 'nx-generate: tiny/generation_config.json: "' err
+		fails 0 "$BIN/nx-generate" -m tiny --no-generation-config in
+	done
+}
+
+@test "--beams gives HF's beams with their scores" {
+	local line
+	while IFS= read -r line; do
+		ask=$(cut -d'|' -f3 <<<"$line" | sed 's/^ *//; s/ *$//; s/ /, /g')
+		echo "{\"input_ids\": [$ask]}" >in
+		"$BIN/nx-generate" -m "$S/tiny" --beams 4 -n 4 --max-new-tokens 24 --early-stopping true --length-penalty 2.5 \
+			--no-generation-config in >out
+		cut -d'|' -f4- <<<"$line" | tr '|' '\n' | sed 's/^ *[^ ]* //; s/ *$//; s/ /, /g' >want
+	done < <(grep '^A 4 2.5 1 ' "$ROOT/tests/golden/beam.txt" | sed 1q)
+	# the golden's end of text is not the model's
+	eos=$(grep '^A 4 2.5 1 ' "$ROOT/tests/golden/beam.txt" | cut -d'|' -f2 | tr -d ' ')
+	cp -r "$S/tiny" tiny
+	echo "{\"eos_token_id\": $eos}" >tiny/generation_config.json
+	"$BIN/nx-generate" -m tiny --beams 4 -n 4 --max-new-tokens 24 --early-stopping true --length-penalty 2.5 in >out
+	ids output_ids out >got
+	same want got
+	says '"sequence": 3, "score": -' out
+	"$BIN/nx-generate" -m tiny --beams 4 --max-new-tokens 24 --early-stopping true --length-penalty 2.5 in >one
+	same <(sed 's/"sequence": 0, //; 1q' out) one
+}
+
+@test "a stop string ends the answer's text before it, and is the reason" {
+	text=$("$BIN/nx-generate" -m "$S/model" --max-new-tokens 30 -p 'What is a shard?')
+	stop=${text:5:3}
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 30 -p 'What is a shard?' --stop 'not there at all' --stop "$stop" >out
+	printf '%s\n' "${text%%"$stop"*}" >want
+	same want out
+	script -qec "'$BIN/nx-generate' -m '$S/model' --max-new-tokens 30 -p 'What is a shard?' --stop '$stop'" /dev/null </dev/null | tr -d '\r' >live
+	same want live
+	echo '{"text": "What is a shard?"}' | "$BIN/nx-generate" -m "$S/model" --max-new-tokens 30 --stop "$stop" >out
+	says '"finish_reason": "stop_string"' out
+}
+
+@test "--min-new-tokens keeps the end of text away" {
+	golden 2
+	cp -r "$S/tiny" tiny
+	echo '{"eos_token_id": [96, 42]}' >tiny/generation_config.json
+	echo "{\"input_ids\": [$ask]}" >in
+	"$BIN/nx-generate" -m tiny --max-new-tokens 40 --min-new-tokens 40 in >out
+	[ "$(ids output_ids out | wc -w)" -eq 40 ]
+	run ! grep -qE '(42|96)[],]' <(sed 's/.*output_ids//' out)
+}
+
+@test "--logprobs tells the model's own, --plain writes text, --truncation-side right keeps the beginning" {
+	echo '{"text": "Hello"}' >in
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 2 --logprobs 2 in >out
+	[ "$(grep -o '"logprob": -[0-9.]*' out | wc -l)" -eq 6 ]
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 2 --logprobs 0 --repetition-penalty 1.5 --temperature 0 in >out
+	says '"top_logprobs": []' out
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 6 -p Hello >want
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 6 --plain in >out
+	same want out
+	echo '{"input_ids": [5, 6, 7]}' >long
+	echo '{"input_ids": [5, 6]}' >short
+	fails 0 "$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 6 --max-input-tokens 2 --truncation-side right long
+	says 'cut to the first 2 tokens' err
+	ids output_ids out >got
+	"$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 6 short | sed 's/.*"output_ids": \[\([^]]*\).*/\1/' >want
+	same want got
+}
+
+@test "options that contradict each other, and values that cannot be" {
+	for o in '--greedy --top-k 3' '--beams 2 --seed 1' '--beams 2 --stop x' '--beams 2 --logprobs 1' '--length-penalty 2' \
+		'--early-stopping never' '-n 2' '-n 3 --beams 2' '--max-new-tokens 2 --min-new-tokens 3' '--plain --logprobs 1' \
+		'--stop=' '--top-p 1.1' '--temperature -1' '--typical-p 0' '--repetition-penalty 0' '--beams 65' '--beams 0' \
+		'--early-stopping maybe' '--logprobs 101' '--truncation-side middle' '--seed -1'; do
+		fails 2 "$BIN/nx-generate" -m "$S/model" $o /dev/null
+	done
+	fails 2 "$BIN/nx-generate" -m "$S/tiny" --stop x /dev/null
 }

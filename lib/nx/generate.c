@@ -1,61 +1,8 @@
 #include "nx/generate.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "io/in.h"
-#include "io/json.h"
 #include "nx/stop.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static int add_eos(struct generate_rules *r, const struct json *v, const char *path, struct err *e)
-{
-	int64_t id;
-	if (json_i64(v, &id) || id < 0 || id > INT32_MAX)
-		return err_data(e, "%s: \"eos_token_id\" is no token id or list of them", path);
-	if (r->neos == GENERATE_EOS_MAX)
-		return err_data(e, "%s: more than %d ids of \"eos_token_id\"", path, GENERATE_EOS_MAX);
-	r->eos[r->neos++] = (int32_t)id;
-	return 0;
-}
-
-static int read_eos(struct generate_rules *r, const char *path, struct err *e)
-{
-	struct buf text = {0};
-	struct arena a = {0};
-	struct json *v;
-	int rc = in_slurp(path, &text, e);
-	if (rc == 0 && (rc = json_parse(&a, text.p, text.n, &v, e)))
-		err_prefix(e, "%s: ", path);
-	if (rc == 0) {
-		const struct json *eos = json_get(v, "eos_token_id");
-		if (json_is(eos, JSON_ARRAY))
-			for (const struct json *c = eos->child; c && rc == 0; c = c->next)
-				rc = add_eos(r, c, path, e);
-		else if (eos && eos->type != JSON_NULL)
-			rc = add_eos(r, eos, path, e);
-	}
-	buf_release(&text);
-	arena_release(&a);
-	return rc;
-}
-
-int generate_eos(struct generate_rules *r, const char *dir, const struct config *c, struct err *e)
-{
-	char *path;
-	if (asprintf(&path, "%s/generation_config.json", dir) < 0)
-		return err_mem(e);
-	int rc = 0;
-	r->neos = 0;
-	if (access(path, F_OK) == 0)
-		rc = read_eos(r, path, e);
-	else if (c->eos >= 0)
-		r->eos[r->neos++] = c->eos;
-	free(path);
-	return rc;
-}
 
 int64_t generate_room(const struct generate_rules *r, int64_t n)
 {
@@ -151,22 +98,28 @@ static int settle(struct generate *g, struct err *e)
 	return 0;
 }
 
+int generate_take_id(struct generate *g, int32_t id, struct err *e)
+{
+	if (room_for(g, g->n + 1, e))
+		return -1;
+	g->ids[g->n++] = id;
+	if (generate_is_eos(g->r, id))
+		g->end = GENERATE_EOS;
+	else if ((int64_t)(g->n - g->prompt) >= g->room)
+		g->end = GENERATE_LENGTH;
+	return g->r->text ? settle(g, e) : 0;
+}
+
 int generate_next(struct generate *g, struct sample *s, const float *logits, struct err *e)
 {
 	const struct generate_rules *r = g->r;
 	const struct penalty_history h = {g->ids, g->n, g->prompt};
 	int64_t done = (int64_t)(g->n - g->prompt);
 	int32_t id;
-	if (room_for(g, g->n + 1, e) ||
-	    sample_token(s, &r->sample, logits, &h, r->eos, done < r->min_new ? r->neos : 0, &g->rng, &id, e) ||
+	if (sample_token(s, &r->sample, logits, &h, r->eos, done < r->min_new ? r->neos : 0, &g->rng, &id, e) ||
 	    (r->logprobs && keep_logprobs(g, s, logits, id, e)))
 		return -1;
-	g->ids[g->n++] = id;
-	if (generate_is_eos(r, id))
-		g->end = GENERATE_EOS;
-	else if (done + 1 >= g->room)
-		g->end = GENERATE_LENGTH;
-	return r->text ? settle(g, e) : 0;
+	return generate_take_id(g, id, e);
 }
 
 void generate_release(struct generate *g)

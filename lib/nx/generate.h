@@ -69,10 +69,6 @@ struct generate {
 	size_t logprobs_cap;
 };
 
-/* Ends of text as HF finds them: "eos_token_id" (a number, a list or nothing) of
- * dir/generation_config.json; that of the config where there is no such file. */
-int generate_eos(struct generate_rules *r, const char *dir, const struct config *c, struct err *e);
-
 bool generate_is_eos(const struct generate_rules *r, int32_t id);
 
 /* How many new tokens the rules allow behind a prompt of n. */
@@ -84,6 +80,8 @@ int generate_begin(struct generate *g, const struct generate_rules *r, const int
                    uint32_t sequence, struct err *e);
 /* Chooses the next token and sees what follows from it. */
 int generate_next(struct generate *g, struct sample *s, const float *logits, struct err *e);
+/* The same for a token that somebody else chose. */
+int generate_take_id(struct generate *g, int32_t id, struct err *e);
 int32_t generate_last(const struct generate *g); /* the token chosen last */
 void generate_release(struct generate *g);
 

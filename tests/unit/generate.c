@@ -2,6 +2,7 @@
 #include "test.h"
 #include "tiny.h"
 
+#include "nx/genconfig.h"
 #include "nx/generate.h"
 #include "nx/sample.h"
 
@@ -116,7 +117,9 @@ static int eos_of(struct generate_rules *r, const char *text, struct err *e)
 		fputs(text, f);
 		fclose(f);
 	}
-	rc = generate_eos(r, dir, &c, e);
+	struct beam_rules b;
+	genconfig_defaults(&c, r, &b);
+	rc = genconfig_read(dir, r, &b, e);
 	remove(path);
 	remove(dir);
 	return rc;
