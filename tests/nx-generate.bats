@@ -292,12 +292,12 @@ golden() {
 	printf '{"input_ids": [%s]}\n' 1 "$(seq -s, 1 20)" "$(seq -s, 3 50)" >in
 	"$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 20 --ignore-eos in >default
 	for t in f32 bf16 q8; do
-		"$BIN/nx-generate" -m "$S/tiny" --dtype $t --max-new-tokens 20 --ignore-eos in >$t
+		"$BIN/nx-generate" -m "$S/tiny" --dtype $t --max-new-tokens 20 --ignore-eos in >"out.$t"
 		"$BIN/nx-generate" -m "$S/tiny" --dtype $t --batch 1 --max-new-tokens 20 --ignore-eos in >one
-		same $t one
-		[ "$(wc -l <$t)" -eq 3 ]
+		same "out.$t" one
+		[ "$(wc -l <"out.$t")" -eq 3 ]
 	done
-	same default f32
+	same default out.f32
 	fails 2 "$BIN/nx-generate" -m "$S/tiny" --dtype q4 in
 }
 
@@ -324,11 +324,13 @@ golden() {
 	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 8 --seed 1 in >free
 	run ! cmp -s greedy free
 	for o in '--top-k 1' '--top-p 0' '--min-p 1' '--temperature 0'; do
+		# shellcheck disable=SC2086
 		"$BIN/nx-generate" -m "$S/model" --max-new-tokens 8 --seed 1 $o in >out
 		same greedy out
 	done
 	for o in '--top-k 0' '--top-p 0.3' '--min-p 0.9' '--temperature 3' '--typical-p 0.1' '--repetition-penalty 9' '--presence-penalty 50' '--frequency-penalty 50' '--no-repeat-ngram-size 1'; do
 		"$BIN/nx-generate" -m "$S/model" --max-new-tokens 30 --seed 1 in >free
+		# shellcheck disable=SC2086
 		"$BIN/nx-generate" -m "$S/model" --max-new-tokens 30 --seed 1 $o in >out
 		run ! cmp -s free out
 	done
@@ -337,6 +339,7 @@ golden() {
 @test "penalties keep greedy from going in circles" {
 	echo '{"input_ids": [1, 2, 3]}' >in
 	for o in '--no-repeat-ngram-size 1' '--presence-penalty 1000' '--frequency-penalty 1000'; do
+		# shellcheck disable=SC2086
 		"$BIN/nx-generate" -m "$S/tiny" --max-new-tokens 60 --ignore-eos $o in >out
 		[ "$(ids output_ids out | tr , '\n' | sort | uniq -d | wc -l)" -eq 0 ]
 	done
@@ -368,16 +371,11 @@ golden() {
 }
 
 @test "--beams gives HF's beams with their scores" {
-	local line
-	while IFS= read -r line; do
-		ask=$(cut -d'|' -f3 <<<"$line" | sed 's/^ *//; s/ *$//; s/ /, /g')
-		echo "{\"input_ids\": [$ask]}" >in
-		"$BIN/nx-generate" -m "$S/tiny" --beams 4 -n 4 --max-new-tokens 24 --early-stopping true --length-penalty 2.5 \
-			--no-generation-config in >out
-		cut -d'|' -f4- <<<"$line" | tr '|' '\n' | sed 's/^ *[^ ]* //; s/ *$//; s/ /, /g' >want
-	done < <(grep '^A 4 2.5 1 ' "$ROOT/tests/golden/beam.txt" | sed 1q)
+	line=$(grep '^A 4 2.5 1 ' "$ROOT/tests/golden/beam.txt" | sed 1q)
+	echo "{\"input_ids\": [$(cut -d'|' -f3 <<<"$line" | sed 's/^ *//; s/ *$//; s/ /, /g')]}" >in
+	cut -d'|' -f4- <<<"$line" | tr '|' '\n' | sed 's/^ *[^ ]* //; s/ *$//; s/ /, /g' >want
 	# the golden's end of text is not the model's
-	eos=$(grep '^A 4 2.5 1 ' "$ROOT/tests/golden/beam.txt" | cut -d'|' -f2 | tr -d ' ')
+	eos=$(cut -d'|' -f2 <<<"$line" | tr -d ' ')
 	cp -r "$S/tiny" tiny
 	echo "{\"eos_token_id\": $eos}" >tiny/generation_config.json
 	"$BIN/nx-generate" -m tiny --beams 4 -n 4 --max-new-tokens 24 --early-stopping true --length-penalty 2.5 in >out
@@ -433,6 +431,7 @@ golden() {
 		'--early-stopping never' '-n 2' '-n 3 --beams 2' '--max-new-tokens 2 --min-new-tokens 3' '--plain --logprobs 1' \
 		'--stop=' '--top-p 1.1' '--temperature -1' '--typical-p 0' '--repetition-penalty 0' '--beams 65' '--beams 0' \
 		'--early-stopping maybe' '--logprobs 101' '--truncation-side middle' '--seed -1'; do
+		# shellcheck disable=SC2086
 		fails 2 "$BIN/nx-generate" -m "$S/model" $o /dev/null
 	done
 	fails 2 "$BIN/nx-generate" -m "$S/tiny" --stop x /dev/null
