@@ -24,12 +24,13 @@ static int dtype = FROZEN_F32;
 static int early, side;
 static struct opt_list stops;
 static bool do_sample, greedy, drawn, bare, new_given, length_given, beam_given, plain;
-static bool ignore_eos, echo, any_tokenizer, skip_bad, timing, quiet;
+static bool lines, ignore_eos, echo, any_tokenizer, skip_bad, timing, quiet;
 
 static const struct opt opts[] = {
 	{'m', "model", OPT_STR, &model, "DIR", "the model's directory (default $NX_MODEL)", 0, 0, NULL},
 	{'T', "tokenizer", OPT_STR, &tokenizer, "FILE", "tokenizer.json (default $NX_TOKENIZER, else the model's)", 0, 0, NULL},
 	{'p', "prompt", OPT_STR, &prompt, "TEXT", "answer this one prompt, as text", 0, 0, NULL},
+	{0, "text", OPT_FLAG, &lines, NULL, "input is text: each line that is not blank is a prompt", 0, 0, NULL},
 	{'f', "field", OPT_STR, &field, "NAME", "the records' field to answer (default: input_ids, else question, input or text)", 0, 0, NULL},
 	{'k', "key", OPT_STR, &key, "NAME", "the field that gets the answer (default generated)", 0, 0, NULL},
 	{0, "max-new-tokens", OPT_I64, &rules.max_new, "N", "answer with at most N tokens", 1, 1e9, &new_given},
@@ -534,7 +535,7 @@ static void answer_records(struct job *j, int argc, char **argv)
 	struct progress bar;
 	struct err e, why;
 	int rc = 1, bad = 0;
-	if (record_open(&in, argc, argv, &e))
+	if (lines ? record_open_text(&in, argc, argv, &e) : record_open(&in, argc, argv, &e))
 		die_err(&e);
 	check_shard(j, record_head(in), argc && strcmp(argv[0], "-") ? argv[0] : "stdin");
 	open_batch(j);
@@ -606,8 +607,8 @@ int main(int argc, char **argv)
 	die_opts(&prog, &argc, &argv);
 	if (prompt && argc)
 		die_usage("-p answers one prompt: it takes no files");
-	if (prompt && field)
-		die_usage("-p and --field exclude each other");
+	if ((prompt != NULL) + (field != NULL) + lines > 1)
+		die_usage("-p, --field and --text exclude each other");
 	open_job(&j, nargs, args);
 	if (prompt)
 		answer_prompt(&j);

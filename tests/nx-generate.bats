@@ -436,3 +436,19 @@ golden() {
 	done
 	fails 2 "$BIN/nx-generate" -m "$S/tiny" --stop x /dev/null
 }
+
+@test "--text: each line is a prompt, whatever it looks like" {
+	printf 'Hello\n\n{"text": 1}\n  \nWhat is a shard?' >lines
+	printf '%s\n' '{"text": "Hello"}' '{"text": "{\"text\": 1}"}' '{"text": "What is a shard?"}' >records
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 5 records >want
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 5 --text <lines >out
+	same want out
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 5 --plain records >want
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 5 --plain --text lines >out
+	same want out
+	printf 'good\n\377\n' >bad
+	fails 1 "$BIN/nx-generate" -m "$S/model" --text bad
+	says 'bad:2: ' err
+	fails 2 "$BIN/nx-generate" -m "$S/model" --text -p x
+	fails 2 "$BIN/nx-generate" -m "$S/model" --text --field x
+}

@@ -9,8 +9,9 @@
 struct record_in {
 	enum record_form form;
 	bool ended;
-	/* JSON lines */
+	/* JSON lines, or lines of text */
 	struct jsonl lines;
+	bool text;
 	/* shards: files one after the other; arena for what the caller makes */
 	char **paths;
 	int npaths, at;
@@ -79,6 +80,20 @@ int record_open_in(struct record_in **out, struct in *first, int npaths, char **
 		/* the line reader takes over, with the file already open */
 		r->lines = (struct jsonl){.in = r->in, .name = in_name(r->in), .paths = r->paths, .npaths = r->npaths};
 		r->in = NULL;
+	}
+	*out = r;
+	return 0;
+}
+
+int record_open_text(struct record_in **out, int npaths, char **paths, struct err *e)
+{
+	struct record_in *r = calloc(1, sizeof *r);
+	if (!r)
+		return err_mem(e);
+	*r = (struct record_in){.form = RECORD_JSONL, .text = true};
+	if (jsonl_open(&r->lines, npaths, paths, e)) {
+		record_close(r);
+		return -1;
 	}
 	*out = r;
 	return 0;
@@ -234,6 +249,18 @@ static int bad_line(struct record_in *r, int at, struct err *e)
 	return -1;
 }
 
+static int next_text(struct record_in *r, struct record *rec, struct err *e)
+{
+	struct arena *a = &r->lines.arena;
+	int rc = jsonl_next_raw(&r->lines, e);
+	if (rc != 1)
+		return rc;
+	*rec = (struct record){.obj = json_object(a)};
+	if (!rec->obj || json_set(a, rec->obj, "text", json_string(a, r->lines.text.p, r->lines.text.n)))
+		return err_mem(e);
+	return 1;
+}
+
 static int next_line(struct record_in *r, struct record *rec, struct err *e)
 {
 	struct json *obj;
@@ -300,7 +327,7 @@ int record_next(struct record_in *r, struct record *rec, struct err *e)
 {
 	if (r->ended)
 		return 0;
-	int rc = r->form == RECORD_SHARD ? next_shard(r, rec, e) : next_line(r, rec, e);
+	int rc = r->form == RECORD_SHARD ? next_shard(r, rec, e) : r->text ? next_text(r, rec, e) : next_line(r, rec, e);
 	r->ended = rc == 0 || (rc < 0 && e->kind != ERR_DATA);
 	return rc;
 }

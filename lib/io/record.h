@@ -57,6 +57,8 @@ struct record_out;
 int record_open(struct record_in **in, int npaths, char **paths, struct err *e);
 /* The same with the first input open already, and not read from but by in_peek; it is taken over, also on failure. */
 int record_open_in(struct record_in **in, struct in *first, int npaths, char **paths, struct err *e);
+/* Text instead: each line that is not blank is a record {"text": line}, whatever it looks like. */
+int record_open_text(struct record_in **in, int npaths, char **paths, struct err *e);
 enum record_form record_form(struct record_in *in);                /* of the first input */
 const struct shard_head *record_head(const struct record_in *in); /* NULL for JSON lines */
 /* 1: a record, valid until the next call; 0: end; -1 (goes on after a data error in JSON lines). */
