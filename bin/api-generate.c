@@ -595,7 +595,7 @@ static void report(const struct job *j)
 		die_warn("%llu tr%s failed and %s repeated, the last: %s", (unsigned long long)j->again, j->again == 1 ? "y" : "ies",
 		         j->again == 1 ? "was" : "were", j->last_trouble);
 	if (j->ledger && ledger_taken(j->ledger))
-		die_warn("%zu answer%s of the run before %s used", ledger_taken(j->ledger), ledger_taken(j->ledger) == 1 ? "" : "s",
+		die_warn("%zu answer%s of the run before %s used", ledger_taken(j->ledger), die_s(ledger_taken(j->ledger)),
 		         ledger_taken(j->ledger) == 1 ? "was" : "were");
 }
 

@@ -553,8 +553,8 @@ static void report(const struct job *j)
 {
 	die_skipped(&j->skip, "record");
 	die_warn("%llu record%s, %llu token%s, %llu in the loss, %llu empty record%s", (unsigned long long)j->n.records,
-	         j->n.records == 1 ? "" : "s", (unsigned long long)j->n.tokens, j->n.tokens == 1 ? "" : "s",
-	         (unsigned long long)j->n.in_loss, (unsigned long long)j->n.empty, j->n.empty == 1 ? "" : "s");
+	         die_s(j->n.records), (unsigned long long)j->n.tokens, die_s(j->n.tokens),
+	         (unsigned long long)j->n.in_loss, (unsigned long long)j->n.empty, die_s(j->n.empty));
 }
 
 int main(int argc, char **argv)

@@ -61,7 +61,7 @@ static struct bpetrain *open_trainer(void)
 	int bytes = alphabet == ALPHABET_NONE ? 0 : limit_alphabet && limit_alphabet < BYTES ? (int)limit_alphabet : BYTES;
 	if (vocab < bytes + special.n)
 		die_usage("--vocab-size must be at least %d: the %d bytes and %d special token%s", bytes + special.n, bytes,
-		          special.n, special.n == 1 ? "" : "s");
+		          special.n, die_s(special.n));
 	struct bpetrain_rule rule = {.vocab = (uint32_t)vocab,
 	                             .min_frequency = (uint64_t)min_frequency,
 	                             .special = special.v,

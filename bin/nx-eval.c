@@ -69,11 +69,6 @@ struct job {
 
 #define U(x) (unsigned long long)(x)
 
-static const char *s_of(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 static __attribute__((noreturn)) void give_up(struct job *j, const struct err *e)
 {
 	out_abort(j->out);
@@ -128,13 +123,11 @@ static void open_model(struct job *j)
 static void check_tokenizer(const struct job *j, const struct shard_head *h, const char *name)
 {
 	struct err e;
-	enum kin kin = any_tokenizer ? KIN_SAME : kin_check(h, j->dir, &e);
-	if (kin == KIN_OTHER)
-		die_now("%s: %s; --any-tokenizer takes it all the same", name, e.msg);
-	if (kin == KIN_ERROR)
+	int rc = kin_admit(h, j->dir, any_tokenizer, name, &e);
+	if (rc < 0)
 		die_err(&e);
-	if (kin == KIN_UNKNOWN && !quiet)
-		die_warn("%s: %s", name, e.msg);
+	if (rc > 0 && !quiet)
+		die_warn("%s", e.msg);
 }
 
 /* Room in the batch for one record more than there are. */
@@ -266,13 +259,13 @@ static void report_tokens(const struct job *j)
 {
 	double took = progress_clock() - j->start;
 	die_warn("%zu record%s of %zu tokens, %zu of them in the loss, in %.2f s (%.0f tokens/s)", j->total.records,
-	         s_of(j->total.records), j->tokens, j->total.all.scored, took, took > 0 ? (double)j->tokens / took : 0);
+	         die_s(j->total.records), j->tokens, j->total.all.scored, took, took > 0 ? (double)j->tokens / took : 0);
 	if (j->total.silent)
 		die_warn("%zu record%s no token in the loss", j->total.silent, j->total.silent == 1 ? " has" : "s have");
 	if (j->padding)
-		die_warn("%zu token%s of padding left out", j->padding, s_of(j->padding));
+		die_warn("%zu token%s of padding left out", j->padding, die_s(j->padding));
 	if (j->padding_labels)
-		die_warn("%zu label%s on padding left out of the loss", j->padding_labels, s_of(j->padding_labels));
+		die_warn("%zu label%s on padding left out of the loss", j->padding_labels, die_s(j->padding_labels));
 	if (j->longest > (size_t)j->m.cfg.max_pos)
 		die_warn("the longest record has %zu tokens, the model is made for %d", j->longest, j->m.cfg.max_pos);
 }

@@ -570,23 +570,18 @@ static void answer_records(struct job *j, int argc, char **argv)
 
 /* --- what is left to say ------------------------------------------------------------- */
 
-static const char *s_of(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 static void report(const struct job *j)
 {
 	const struct tally *n = &j->n;
 #define U(x) (unsigned long long)(x)
 	die_skipped(&j->skip, "record");
 	if (n->cut)
-		die_warn("%llu prompt%s cut to %s %lld tokens, by %llu together", U(n->cut), s_of(n->cut), side ? "the first" : "the last",
+		die_warn("%llu prompt%s cut to %s %lld tokens, by %llu together", U(n->cut), die_s(n->cut), side ? "the first" : "the last",
 		         (long long)max_input, U(n->cut_tokens));
 	if (n->empty)
-		die_warn("%llu empty prompt%s: begun with the model's first token", U(n->empty), s_of(n->empty));
+		die_warn("%llu empty prompt%s: begun with the model's first token", U(n->empty), die_s(n->empty));
 	if (n->full)
-		die_warn("%llu prompt%s left no room for an answer in %lld tokens (--max-length)", U(n->full), s_of(n->full),
+		die_warn("%llu prompt%s left no room for an answer in %lld tokens (--max-length)", U(n->full), die_s(n->full),
 		         (long long)rules.max_length);
 	if (timing)
 		die_warn("%llu prompt tokens, %.1f/s; %llu new tokens, %.1f/s behind the first", U(n->asked),

@@ -81,7 +81,7 @@ static void merge(const char *model, int n, char **adapters)
 		die_err(&e);
 	if (!quiet)
 		die_warn("%s: %zu parameters of %s as %s, %d adapter%s folded in", output, count, model,
-		         tensor_name((enum tensor_dtype)save_dtype), n, n == 1 ? "" : "s");
+		         tensor_name((enum tensor_dtype)save_dtype), n, die_s(n));
 }
 
 int main(int argc, char **argv)

@@ -115,24 +115,17 @@ struct job {
 
 #define U(x) (unsigned long long)(x)
 
-static const char *s_of(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 /* --- records ------------------------------------------------------------------------------ */
 
 /* A shard says which tokenizer made its ids: another one's mean nothing to the model. */
 static void check_tokenizer(const struct job *j, const struct shard_head *h, const char *name)
 {
 	struct err e;
-	enum kin kin = any_tokenizer ? KIN_SAME : kin_check(h, j->dir, &e);
-	if (kin == KIN_OTHER)
-		die_now("%s: %s; --any-tokenizer takes it all the same", name, e.msg);
-	if (kin == KIN_ERROR)
+	int rc = kin_admit(h, j->dir, any_tokenizer, name, &e);
+	if (rc < 0)
 		die_err(&e);
-	if (kin == KIN_UNKNOWN && !quiet)
-		die_warn("%s: %s", name, e.msg);
+	if (rc > 0 && !quiet)
+		die_warn("%s", e.msg);
 }
 
 static void read_records(struct job *j, struct dataset *d, int npaths, char **paths)
@@ -162,9 +155,9 @@ static void report_records(const struct job *j, const struct dataset *d, const c
 		die_warn("%llu %s record%s no token in the loss, %llu of them no token at all", U(d->silent), what,
 		         d->silent == 1 ? " has" : "s have", U(empty));
 	if (d->padding)
-		die_warn("%llu token%s of padding left out", U(d->padding), s_of(d->padding));
+		die_warn("%llu token%s of padding left out", U(d->padding), die_s(d->padding));
 	if (d->padding_labels)
-		die_warn("%llu label%s on padding left out of the loss", U(d->padding_labels), s_of(d->padding_labels));
+		die_warn("%llu label%s on padding left out of the loss", U(d->padding_labels), die_s(d->padding_labels));
 	if (d->longest_piece > (size_t)j->m.cfg.max_pos)
 		die_warn("the longest %s record has %llu tokens, the model is made for %d", what, U(d->longest_piece), j->m.cfg.max_pos);
 }
@@ -178,17 +171,17 @@ static void banner(const struct job *j)
 	size_t tokens = d->start[d->n];
 	die_warn("%s: %llu trainable parameters; %s on %lld thread%s will take about %.2f GB of memory", j->dir,
 	         U(model_trained_lay(&j->m)->count), optim_names[rule.optim.kind], (long long)threads,
-	         s_of(U(threads)), 1e-9 * (double)trainer_bytes(&j->m, d, &rule, (int)threads));
-	die_warn("%llu record%s of %llu tokens, %llu of them in the loss; the longest has %llu", U(d->n), s_of(d->n), U(tokens),
+	         die_s(U(threads)), 1e-9 * (double)trainer_bytes(&j->m, d, &rule, (int)threads));
+	die_warn("%llu record%s of %llu tokens, %llu of them in the loss; the longest has %llu", U(d->n), die_s(d->n), U(tokens),
 	         U(d->scored), U(d->longest));
 	report_records(j, d, "training");
 	if (eval_file) {
-		die_warn("%llu record%s to evaluate on, %llu tokens in the loss", U(j->eval.n), s_of(j->eval.n), U(j->eval.scored));
+		die_warn("%llu record%s to evaluate on, %llu tokens in the loss", U(j->eval.n), die_s(j->eval.n), U(j->eval.scored));
 		report_records(j, &j->eval, "evaluation");
 	}
 	die_warn("batch %lld x accumulation %lld: %lld update%s an epoch, %lld in all, %lld of warm-up; %.4g epoch%s", (long long)rule.batch,
-	         (long long)rule.accum, (long long)p->steps_per_epoch, s_of(U(p->steps_per_epoch)), (long long)p->steps,
-	         (long long)p->warmup, (double)p->steps / (double)p->steps_per_epoch, s_of(U(p->epochs)));
+	         (long long)rule.accum, (long long)p->steps_per_epoch, die_s(U(p->steps_per_epoch)), (long long)p->steps,
+	         (long long)p->warmup, (double)p->steps / (double)p->steps_per_epoch, die_s(U(p->epochs)));
 }
 
 static void dry(const struct job *j)
@@ -278,7 +271,7 @@ static void tell_end(struct job *j, double epoch, int64_t step)
 	double took = trainlog_took(&j->log);
 	log_line(j, trainlog_end(&j->log, epoch, step));
 	if (!quiet)
-		die_warn("%lld update%s in %.2f s: train_loss %.6g, %llu tokens (%.0f/s), %.5g GFLOPs", (long long)step, s_of(U(step)), took,
+		die_warn("%lld update%s in %.2f s: train_loss %.6g, %llu tokens (%.0f/s), %.5g GFLOPs", (long long)step, die_s(U(step)), took,
 		         trainlog_loss(&j->log), U(j->log.tokens), took > 0 ? (double)j->log.tokens / took : 0,
 		         1e-9 * trainlog_flos(&j->log));
 	if (j->file && fclose(j->file))
@@ -415,7 +408,7 @@ static bool after(struct job *j, const struct trainer_step *s)
 		checkpoint(j, s->step);
 	if (stop && !quiet)
 		die_warn("step %lld/%lld: no better for %lld evaluation%s, stopped", (long long)s->step, (long long)j->plan->steps,
-		         (long long)j->flow.waited, s_of(U(j->flow.waited)));
+		         (long long)j->flow.waited, die_s(U(j->flow.waited)));
 	j->sig = sig;
 	return stop || sig;
 }

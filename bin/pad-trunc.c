@@ -339,15 +339,15 @@ static void report(const struct job *j)
 {
 	die_skipped(&j->skip, "record");
 	if (j->dropped)
-		die_warn("%llu record%s dropped, longer than %lld tokens", (unsigned long long)j->dropped, j->dropped == 1 ? "" : "s",
+		die_warn("%llu record%s dropped, longer than %lld tokens", (unsigned long long)j->dropped, die_s(j->dropped),
 		         (long long)max_length);
 	if (windows)
 		die_warn("%llu windows of %llu records", (unsigned long long)j->windows, (unsigned long long)j->records);
 	if (packing)
-		die_warn("packed into %llu record%s", (unsigned long long)j->packs, j->packs == 1 ? "" : "s");
+		die_warn("packed into %llu record%s", (unsigned long long)j->packs, die_s(j->packs));
 	die_warn("%llu of %llu records cut, by %llu token%s in all; %llu token%s of padding added",
 	         (unsigned long long)j->cut_records, (unsigned long long)j->records, (unsigned long long)j->cut_tokens,
-	         j->cut_tokens == 1 ? "" : "s", (unsigned long long)j->pad_tokens, j->pad_tokens == 1 ? "" : "s");
+	         die_s(j->cut_tokens), (unsigned long long)j->pad_tokens, die_s(j->pad_tokens));
 }
 
 int main(int argc, char **argv)

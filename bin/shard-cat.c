@@ -393,10 +393,10 @@ static void report(const struct job *j)
 {
 	die_skipped(&j->skip, "record");
 	if (j->padding)
-		die_warn("%llu token%s of padding left out", U(j->padding), j->padding == 1 ? "" : "s");
+		die_warn("%llu token%s of padding left out", U(j->padding), die_s(j->padding));
 	if (j->masked)
 		die_warn("%s holds ids only: the masks and labels of %llu record%s are lost", j->to->name, U(j->masked),
-		         j->masked == 1 ? "" : "s");
+		         die_s(j->masked));
 }
 
 int main(int argc, char **argv)

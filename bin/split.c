@@ -252,7 +252,7 @@ static void report(const struct job *j)
 {
 	size_t rest = j->n - j->train.n - j->test.n;
 	die_skipped(&j->skip, "record");
-	die_warn("%zu record%s: %zu train, %zu test%s", j->n, j->n == 1 ? "" : "s", j->train.n, j->test.n,
+	die_warn("%zu record%s: %zu train, %zu test%s", j->n, die_s(j->n), j->train.n, j->test.n,
 	         rest ? ", the others in neither" : "");
 }
 

@@ -65,6 +65,11 @@ void die_warn(const char *fmt, ...)
 	va_end(ap);
 }
 
+const char *die_s(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 void die_skipped(const struct skip *s, const char *what)
 {
 	if (s->n)

@@ -9,6 +9,8 @@
 #include "base/opt.h"
 #include "base/skip.h"
 
+#include <stdint.h>
+
 enum { DIE_FAILED = 1, DIE_USAGE = 2 };
 
 /* Takes the program's name, reads the options; answers --help and --version
@@ -28,6 +30,7 @@ void die_mem(void) __attribute__((noreturn));
 void die_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* "name: skipped 3 bad records, the first: data.jsonl:17: ..."; nothing where nothing was skipped. */
+const char *die_s(uint64_t n); /* "s" behind a noun of which there are n, "" behind one */
 void die_skipped(const struct skip *s, const char *what);
 
 /* For programs that print with stdio: flushes and closes stdout, ends with 1 if that fails. */

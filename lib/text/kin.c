@@ -4,36 +4,34 @@
 
 #include <unistd.h>
 
-static enum kin compare(uint64_t made, const char *path, struct err *e)
+static int compare(uint64_t made, const char *path, const char *name, struct err *e)
 {
 	struct bpe *t;
 	if (bpe_load(&t, path, e))
-		return KIN_ERROR;
+		return -1;
 	uint64_t have = bpe_fingerprint(t);
 	bpe_close(t);
 	if (have == made)
-		return KIN_SAME;
-	err_data(e, "the shard's tokenizer (%016llx) is not %s (%016llx)", (unsigned long long)made, path,
-	         (unsigned long long)have);
-	return KIN_OTHER;
+		return 0;
+	return err_data(e, "%s: the shard's tokenizer (%016llx) is not %s (%016llx); --any-tokenizer takes it all the same", name,
+	                (unsigned long long)made, path, (unsigned long long)have);
 }
 
-enum kin kin_check(const struct shard_head *head, const char *dir, struct err *e)
+int kin_admit(const struct shard_head *head, const char *dir, bool any, const char *name, struct err *e)
 {
 	struct buf path = {0};
-	enum kin kin;
-	if (!head)
-		return KIN_SAME;
+	int rc;
+	if (!head || any)
+		return 0;
 	if (buf_printf(&path, "%s/tokenizer.json", dir) || !buf_str(&path)) {
-		err_mem(e);
-		kin = KIN_ERROR;
+		rc = err_mem(e);
 	} else if (!head->fingerprint || access(path.p, F_OK)) {
-		err_data(e, "the shard's tokenizer cannot be compared with the model's: %s",
+		err_data(e, "%s: the shard's tokenizer cannot be compared with the model's: %s", name,
 		         head->fingerprint ? "it has none" : "the shard does not name it");
-		kin = KIN_UNKNOWN;
+		rc = 1;
 	} else {
-		kin = compare(head->fingerprint, path.p, e);
+		rc = compare(head->fingerprint, path.p, name, e);
 	}
 	buf_release(&path);
-	return kin;
+	return rc;
 }

@@ -1,9 +1,9 @@
 /* kin.h - whether a shard's ids mean to a model what they meant to whoever made them.
  *
- *	switch (kin_check(record_head(in), "model", &e)) {
- *	case KIN_OTHER: die_now("%s: %s; --any-tokenizer takes it all the same", name, e.msg);
- *	case KIN_UNKNOWN: die_warn("%s: %s", name, e.msg);
- *	...
+ *	if ((rc = kin_admit(record_head(in), dir, any_tokenizer, name, &e)) < 0)
+ *		die_err(&e);
+ *	if (rc > 0)
+ *		die_warn("%s", e.msg);
  */
 #ifndef TEXT_KIN_H
 #define TEXT_KIN_H
@@ -11,13 +11,11 @@
 #include "base/err.h"
 #include "io/shard.h"
 
-enum kin {
-	KIN_SAME,    /* or head is NULL: JSON lines name no tokenizer */
-	KIN_UNKNOWN, /* the shard or dir names none; e says which */
-	KIN_OTHER,   /* another tokenizer than dir/tokenizer.json; e says so */
-	KIN_ERROR    /* that file cannot be read */
-};
+#include <stdbool.h>
 
-enum kin kin_check(const struct shard_head *head, const char *dir, struct err *e);
+/* Of the shard `name`; head is NULL for JSON lines, which name no tokenizer. 0: its ids are of dir's
+ * tokenizer.json, or `any` will do; 1: the shard or dir names no tokenizer, e says which; -1: they are
+ * another tokenizer's, or that file cannot be read. */
+int kin_admit(const struct shard_head *head, const char *dir, bool any, const char *name, struct err *e);
 
 #endif

@@ -91,26 +91,24 @@ static size_t shorter(size_t n)
 	return counting && fault_short && n > fault_short ? fault_short : n;
 }
 
-/* The first call of die_opts. */
-int fcntl64(int fd, int cmd, ...)
+/* The first call of die_opts is one of fcntl, by either name. */
+static int first_call(int fd, int cmd, long arg)
 {
-	va_list ap;
-	va_start(ap, cmd);
-	long arg = va_arg(ap, long);
-	va_end(ap);
 	counting = true;
 	return (int)syscall(SYS_fcntl, fd, cmd, arg);
 }
 
-int fcntl(int fd, int cmd, ...)
-{
-	va_list ap;
-	va_start(ap, cmd);
-	long arg = va_arg(ap, long);
-	va_end(ap);
-	counting = true;
-	return (int)syscall(SYS_fcntl, fd, cmd, arg);
-}
+#define FCNTL(name) \
+	int name(int fd, int cmd, ...) \
+	{ \
+		va_list ap; \
+		va_start(ap, cmd); \
+		long arg = va_arg(ap, long); \
+		va_end(ap); \
+		return first_call(fd, cmd, arg); \
+	}
+FCNTL(fcntl64)
+FCNTL(fcntl)
 
 void *malloc(size_t n)
 {
