@@ -50,7 +50,7 @@ work_of() {
 }
 
 writes_data() {
-	[ "$1" != nx-init ] && [ "$1" != nx-merge ]
+	case $1 in nx-init | nx-merge) return 1 ;; esac
 }
 
 # Programs whose operands are record or text files, and of these those with one data output.

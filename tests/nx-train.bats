@@ -282,7 +282,8 @@ value() {
 	refused 1 "/dev/full: No space left on device" -m model -o new --log /dev/full few.jsonl
 	run ! grep -q step err
 	train -q -o used --overwrite-output-dir --max-steps 1 few.jsonl
-	[ -e used/file ] && [ -s used/model.safetensors ]
+	[ -e used/file ]
+	[ -s used/model.safetensors ]
 	mkdir empty
 	train -q -o empty --max-steps 1 few.jsonl
 	[ -s empty/config.json ]

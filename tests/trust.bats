@@ -40,7 +40,9 @@ safetensors() {
 	init -o m
 	[ -d m ]
 	[ ! -e .m.0123456789abcdef ]
-	[ -d .m.fedcba9876543210 ] && [ -d .other.0123456789abcdef ] && [ -d .m.0123 ]
+	[ -d .m.fedcba9876543210 ]
+	[ -d .other.0123456789abcdef ]
+	[ -d .m.0123 ]
 	exec 9<&-
 	rm -r m
 	init -o m
@@ -100,7 +102,8 @@ safetensors() {
 	chmod 600 d/real
 	ln -s d/real link
 	"$BIN/bpe-encode" -q -T "$TOK" -o link in
-	[ -L link ] && grep -q input_ids d/real
+	[ -L link ]
+	grep -q input_ids d/real
 	[ "$(stat -c %a d/real)" = 600 ]
 	ln -s nowhere dangling
 	fails 1 "$BIN/bpe-encode" -q -T "$TOK" -o dangling in
@@ -173,12 +176,14 @@ safetensors() {
 	yes '{"text": "some words of a text, again and again"}' | head -n 3000 >in
 	set -o pipefail
 	"$BIN/bpe-encode" -T "$TOK" in 2>err | head -n 1 >one || [ $? = 141 ]
-	[ ! -s err ] && [ "$(wc -l <one)" = 1 ]
+	[ ! -s err ]
+	[ "$(wc -l <one)" = 1 ]
 	"$BIN/bpe-encode" -q -s -T "$TOK" in >whole
 	head -c 5000 whole >part
 	refused "cut off" "$BIN/shard-cat" -q -s part
 	refused "cut off" "$BIN/split" -q --test test --train train part
-	[ ! -e test ] && [ ! -e train ]
+	[ ! -e test ]
+	[ ! -e train ]
 }
 
 @test "a slow reader does not make memory grow" {

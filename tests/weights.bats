@@ -108,7 +108,8 @@ refused() {
 	for f in model.safetensors config.json generation_config.json; do ln -s ../treasure made/$f; done
 	"$BIN/nx-merge" -q --force -m safe -o made
 	[ "$(cat treasure)" = precious ]
-	[ ! -L made/model.safetensors ] && [ ! -L made/config.json ]
+	[ ! -L made/model.safetensors ]
+	[ ! -L made/config.json ]
 	same want/model.safetensors made/model.safetensors
 }
 
