@@ -370,6 +370,34 @@ golden() {
 	done
 }
 
+@test "each wish of generation_config.json is its option's" {
+	local wish name given
+	cp -r "$S/tiny" tiny
+	echo '{"input_ids": [1, 2, 3]}' >in
+	while read -r wish; do
+		name=${wish%%:*}
+		given=${wish#*: }
+		case $name in
+		*penalty* | *ngram*) drawn='"do_sample": false' draw=--greedy ;;
+		*) drawn='"do_sample": true' draw=--do-sample ;;
+		esac
+		echo "{$drawn, \"eos_token_id\": null, \"max_new_tokens\": 40, \"$name\": $given}" >tiny/generation_config.json
+		"$BIN/nx-generate" -m tiny in >out
+		"$BIN/nx-generate" -m "$S/tiny" --no-generation-config --ignore-eos --max-new-tokens 40 $draw "--${name//_/-}" "$given" in >want
+		same want out
+		"$BIN/nx-generate" -m "$S/tiny" --no-generation-config --ignore-eos --max-new-tokens 40 $draw in >plain
+		run ! cmp -s plain out
+	done <<-END
+		temperature: 3
+		top_p: 0.3
+		top_k: 2
+		min_p: 0.5
+		typical_p: 0.2
+		repetition_penalty: 9
+		no_repeat_ngram_size: 1
+	END
+}
+
 @test "--beams gives HF's beams with their scores" {
 	line=$(grep '^A 4 2.5 1 ' "$ROOT/tests/golden/beam.txt" | sed 1q)
 	echo "{\"input_ids\": [$(cut -d'|' -f3 <<<"$line" | sed 's/^ *//; s/ *$//; s/ /, /g')]}" >in
@@ -412,6 +440,9 @@ golden() {
 	echo '{"text": "Hello"}' >in
 	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 2 --logprobs 2 in >out
 	[ "$(grep -o '"logprob": -[0-9.]*' out | wc -l)" -eq 6 ]
+	# each token, greedy, is the first of its list, and the second is less likely
+	grep -o '"logprob": -[0-9.e-]*' out | cut -d' ' -f2 | paste - - - >rows
+	awk '$1 != $2 || !($3 < $2) { exit 1 } END { exit NR != 2 }' rows
 	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 2 --logprobs 0 --repetition-penalty 1.5 --temperature 0 in >out
 	says '"top_logprobs": []' out
 	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 6 -p Hello >want
