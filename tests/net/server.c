@@ -9,7 +9,7 @@
  * ROOT; beside FILE may stand FILE.head: lines of headers, before them perhaps a line with the
  * status; @OTHER@ in them is the other host's hub of the same mode, @SELF@ its own. LOG gets a line a request:
  *
- *	PORT METHOD PATH now=REQUESTS-UNDER-WAY auth=AUTHORIZATION range=RANGE BODY
+ *	PORT METHOD PATH now=REQUESTS-UNANSWERED auth=AUTHORIZATION range=RANGE BODY
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -34,6 +34,7 @@ struct ask {
 	const char *path; /* behind the mode */
 	char *body;
 	char auth[1000], range[200], prompt[4000];
+	bool *unanswered; /* counted in `now`: until the first byte of the answer, behind which the next may be asked */
 	int tries; /* of this prompt, or of this path where there is none, in this mode: from 1 */
 };
 
@@ -47,8 +48,16 @@ static struct {
 
 /* --- sending ------------------------------------------------------------------------ */
 
+static void begin_answer(const struct ask *a)
+{
+	if (*a->unanswered)
+		__atomic_sub_fetch(&now, 1, __ATOMIC_SEQ_CST);
+	*a->unanswered = false;
+}
+
 static bool put(const struct ask *a, const char *p, size_t n)
 {
+	begin_answer(a);
 	while (n) {
 		ssize_t k = send(a->fd, p, n, MSG_NOSIGNAL);
 		if (k <= 0)
@@ -436,6 +445,8 @@ static bool read_ask(struct ask *a)
 static void *serve(void *arg)
 {
 	struct ask *a = arg;
+	bool unanswered = true;
+	a->unanswered = &unanswered;
 	if (read_ask(a)) {
 		int at_once = __atomic_add_fetch(&now, 1, __ATOMIC_SEQ_CST);
 		a->tries = count_try(a);
@@ -445,7 +456,7 @@ static void *serve(void *arg)
 				modes[i].answer(a);
 				break;
 			}
-		__atomic_sub_fetch(&now, 1, __ATOMIC_SEQ_CST);
+		begin_answer(a);
 	}
 	shutdown(a->fd, SHUT_WR);
 	close(a->fd);
