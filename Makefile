@@ -126,8 +126,8 @@ bench: deps
 check-deep: check-deps
 	@tests/install-packages clang-tidy cppcheck valgrind
 	@tests/deep
-soak: all
-	@tests/soak $(or $(GB),50)
+soak: all units build/$(FLAVOUR)/bench/flood
+	@tests/soak $(or $(GB),50) $(PARTS)
 fuzz: check-deps
 	@tests/fuzz/run $(or $(SECONDS),60) $(DRIVERS)
 
