@@ -467,7 +467,7 @@ static void check_options(int argc, char **argv)
 	if (!model && (!resume || strcmp(resume, "auto") == 0))
 		die_usage("no model: give -m DIR or set NX_MODEL");
 	if (dtype)
-		die_usage("--dtype bf16: %s; --save-dtype bf16 halves the file all the same", mat_why_no_bf16());
+		die_usage("TODO");
 	if (lora_rank && !model)
 		die_usage("--lora goes on with the model that the adapter is for: give -m DIR or set NX_MODEL");
 	if (output && !*output)

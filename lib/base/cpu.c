@@ -12,3 +12,21 @@ bool cpu_can(int set)
 #endif
 	return set == CPU_BASE;
 }
+
+bool cpu_bf16_dots(void)
+{
+#ifdef __x86_64__
+	return cpu_can(CPU_AVX512) && __builtin_cpu_supports("avx512bf16");
+#else
+	return false;
+#endif
+}
+
+bool cpu_halves_avx512(void)
+{
+#ifdef __x86_64__
+	return __builtin_cpu_is("amdfam19h"); /* Zen 4; Zen 3 has none */
+#else
+	return false;
+#endif
+}

@@ -3,7 +3,7 @@
 #include "nx/attention.h"
 #include "nx/gemm.h"
 #include "nx/kernel.h"
-#include "nx/mat.h"
+#include "nx/matmul.h"
 #include "nx/span.h"
 
 #include <math.h>
@@ -47,6 +47,7 @@ struct decode {
 	struct frozen view; /* what f is where the weights are a model's */
 	const struct kernel *kr;
 	const struct gemm *gm;
+	const struct matmul *mm;
 	struct pool *pool;
 	struct attention_angles angles;
 	struct rows r;
@@ -182,7 +183,7 @@ static int grow_rows(struct decode *d, int n, struct err *e)
 /* Scores of a strip of queries over up to `keys` keys, for each thread. */
 static int grow_scratch(struct decode *d, int nkeys, struct err *e)
 {
-	size_t strip = attention_scratch(nkeys), need = strip * (size_t)pool_threads(d->pool);
+	size_t strip = attention_scratch(matmul_best(false), nkeys, d->f->cfg.head_dim, false), need = strip * (size_t)pool_threads(d->pool);
 	if (need > d->scratch_n) {
 		d->scratch_n = 0;
 		if (replace(&d->scratch, need, e))
@@ -326,7 +327,7 @@ static void look(struct decode *d, int layer, const struct span *s, int h, int f
 	const float *q = d->r.qkv + ((size_t)(s->at + from) * (size_t)c->heads + (size_t)h) * 3 * (size_t)hd;
 	struct attention_head head = {q, keys(s->seq, layer, h), values(s->seq, layer, h), 3 * c->hidden, hd, hd, n,
 	                              s->seq->len + from + n, hd};
-	attention_forward(d->kr, &head, d->r.att + (size_t)to * (size_t)c->hidden + (size_t)h * (size_t)hd, c->hidden, NULL,
+	attention_forward(d->kr, d->mm, &head, d->r.att + (size_t)to * (size_t)c->hidden + (size_t)h * (size_t)hd, c->hidden, NULL,
 	                  scratch);
 }
 
@@ -517,10 +518,10 @@ struct decode *decode_over(const struct frozen *f, int threads, struct err *e)
 		err_mem(e);
 		return NULL;
 	}
-	mat_setup();
 	d->f = f;
 	d->kr = kernel_best();
 	d->gm = gemm_best();
+	d->mm = matmul_best(false);
 	d->own.c = &f->cfg;
 	d->pool = pool_open(threads);
 	if (!d->pool || grow_logits(d, 1, e)) {

@@ -122,11 +122,11 @@ static void attention_lane(void *arg, int lane)
 		if (!head.nq)
 			continue;
 		if (!p->dqkv) {
-			attention_forward(v->kr, &head, p->k->att + off, c, lse, strip);
+			attention_forward(v->kr, v->mm, &head, p->k->att + off, c, lse, strip);
 			continue;
 		}
 		float *dq = p->dqkv + (head.q - p->k->qkv);
-		attention_backward(v->kr, &head, p->k->att + off, v->datt + off, c, lse, dq, dq + head.hd, dq + 2 * head.hd,
+		attention_backward(v->kr, v->mm, &head, p->k->att + off, v->datt + off, c, lse, dq, dq + head.hd, dq + 2 * head.hd,
 		                   strip);
 	}
 }
@@ -145,7 +145,7 @@ static void heads(struct pass *p)
 	const struct layer_env *v = p->v;
 	int n = v->n, c = v->c->hidden;
 	span_run(v->pool, n, 1, norm1_rows, p);
-	mat_forward(v->pool, p->k->qkv, v->h, p->w + p->o->qkv_w, bias(p->w, p->o->qkv_b), n, 3 * c, c, false);
+	mat_forward(v->mat, p->k->qkv, v->h, p->w + p->o->qkv_w, bias(p->w, p->o->qkv_b), n, 3 * c, c, false);
 	lora_forward(&v->lora, LORA_QKV, p->k->qkv, v->h, 3 * c, c);
 	span_run(v->pool, n, 1, rotary_rows, p);
 	attention(p);
@@ -156,7 +156,7 @@ static void dense(struct pass *p)
 	const struct layer_env *v = p->v;
 	int c = v->c->hidden;
 	span_run(v->pool, v->n, 1, residual_rows, p);
-	mat_forward(v->pool, middle(p), p->k->att, p->w + p->o->dense_w, bias(p->w, p->o->dense_b), v->n, c, c, true);
+	mat_forward(v->mat, middle(p), p->k->att, p->w + p->o->dense_w, bias(p->w, p->o->dense_b), v->n, c, c, true);
 	lora_forward(&v->lora, LORA_DENSE, middle(p), p->k->att, c, c);
 }
 
@@ -165,7 +165,7 @@ static void up(struct pass *p)
 	const struct layer_env *v = p->v;
 	int c = v->c->hidden, f = v->c->ffn;
 	span_run(v->pool, v->n, 1, norm2_rows, p);
-	mat_forward(v->pool, p->k->up, v->h, p->w + p->o->up_w, p->w + p->o->up_b, v->n, f, c, false);
+	mat_forward(v->mat, p->k->up, v->h, p->w + p->o->up_w, p->w + p->o->up_b, v->n, f, c, false);
 	lora_forward(&v->lora, LORA_UP, p->k->up, v->h, f, c);
 }
 
@@ -189,7 +189,7 @@ void layer_forward(const struct layer_env *v, const struct layer_keep *k, const 
 	span_run(v->pool, n, 1, act_rows, &p);
 	if (!v->c->parallel)
 		span_run(v->pool, n, 1, residual2_rows, &p);
-	mat_forward(v->pool, out, v->wide, w + o->down_w, w + o->down_b, n, c, f, true);
+	mat_forward(v->mat, out, v->wide, w + o->down_w, w + o->down_b, n, c, f, true);
 	lora_forward(&v->lora, LORA_DOWN, out, v->wide, c, f);
 }
 
@@ -281,7 +281,7 @@ static void linear_grad(const struct pass *p, enum lora_target t, size_t w, size
 		return;
 	}
 	struct bias_sum sum = {p->v, b == SIZE_MAX ? NULL : p->g + b, dy, out};
-	mat_grad(p->v->pool, p->g + w, dy, x, p->v->n, out, in);
+	mat_grad(p->v->mat, p->g + w, dy, x, p->v->n, out, in);
 	if (b != SIZE_MAX)
 		span_run(p->v->pool, out, 16, bias_cols, &sum);
 }
@@ -293,13 +293,13 @@ static void mlp_back(struct pass *p)
 {
 	const struct layer_env *v = p->v;
 	int n = v->n, c = v->c->hidden, f = v->c->ffn;
-	mat_back(v->pool, v->wide, p->x, p->w + p->o->down_w, n, c, f, false);
+	mat_back(v->mat, v->wide, p->x, p->w + p->o->down_w, n, c, f, false);
 	lora_back(&v->lora, LORA_DOWN, v->wide, p->x, c, f);
 	span_run(v->pool, n, 1, act_back_rows, p);
 	linear_grad(p, LORA_DOWN, p->og->down_w, p->og->down_b, p->x, v->wide2, c, f);
 	span_run(v->pool, n, 1, again2_rows, p);
 	linear_grad(p, LORA_UP, p->og->up_w, p->og->up_b, v->wide, v->h, f, c);
-	mat_back(v->pool, v->dh, v->wide, p->w + p->o->up_w, n, f, c, false);
+	mat_back(v->mat, v->dh, v->wide, p->w + p->o->up_w, n, f, c, false);
 	lora_back(&v->lora, LORA_UP, v->dh, v->wide, f, c);
 }
 
@@ -314,7 +314,7 @@ static void norm2_back(struct pass *p)
 static void dense_back(struct pass *p)
 {
 	int c = p->v->c->hidden;
-	mat_back(p->v->pool, p->v->datt, p->x, p->w + p->o->dense_w, p->v->n, c, c, false);
+	mat_back(p->v->mat, p->v->datt, p->x, p->w + p->o->dense_w, p->v->n, c, c, false);
 	lora_back(&p->v->lora, LORA_DENSE, p->v->datt, p->x, c, c);
 	linear_grad(p, LORA_DENSE, p->og->dense_w, p->og->dense_b, p->x, p->k->att, c, c);
 }
@@ -341,7 +341,7 @@ static void attention_back(struct pass *p)
 	span_run(v->pool, n, 1, rotary_back_rows, p);
 	span_run(v->pool, n, 1, again1_rows, p);
 	linear_grad(p, LORA_QKV, p->og->qkv_w, p->og->qkv_b, p->dqkv, v->h, 3 * c, c);
-	mat_back(v->pool, v->dh, p->dqkv, p->w + p->o->qkv_w, n, 3 * c, c, false);
+	mat_back(v->mat, v->dh, p->dqkv, p->w + p->o->qkv_w, n, 3 * c, c, false);
 	lora_back(&v->lora, LORA_QKV, v->dh, p->dqkv, 3 * c, c);
 	if (p->g) {
 		clear_key_bias(p);

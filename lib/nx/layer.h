@@ -14,6 +14,8 @@
 #include "nx/config.h"
 #include "nx/kernel.h"
 #include "nx/lora.h"
+#include "nx/mat.h"
+#include "nx/matmul.h"
 #include "nx/params.h"
 
 #include <stddef.h>
@@ -33,7 +35,9 @@ struct layer_keep {
 /* Where a call computes: threads, rows and scratch, all the caller's. */
 struct layer_env {
 	const struct kernel *kr;
+	const struct matmul *mm;
 	struct pool *pool;
+	const struct mat *mat; /* products over that pool */
 	const struct config *c;
 	int n, nseq;
 	const int *start; /* nseq + 1: first row of each sequence */
@@ -43,7 +47,7 @@ struct layer_env {
 	float *wide;          /* (n, max(F, 3C)) */
 	float *wide2;         /* (n, F), only for the way back */
 	struct lora_site lora; /* the layer's adapter; .l NULL: none */
-	float *strips;        /* `strip` floats a thread: attention_scratch(longest sequence) */
+	float *strips;        /* `strip` floats a thread: attention_scratch of the longest sequence */
 	size_t strip;
 };
 

@@ -117,6 +117,19 @@ void lora_close(struct lora *a)
 
 /* --- folding ------------------------------------------------------------------------------ */
 
+/* w (out, in) += scale b (out, rank) a (rank, in). */
+static void add_product(float *w, const float *b, const float *a, int out, int in, int rank, float scale)
+{
+	for (int o = 0; o < out; o++, w += in)
+		for (int r = 0; r < rank; r++) {
+			float f = scale * b[o * rank + r];
+			const float *from = a + (size_t)r * (size_t)in;
+#pragma omp simd
+			for (int j = 0; j < in; j++)
+				w[j] += f * from[j];
+		}
+}
+
 void lora_fold(const struct lora *a, const struct params *lay, float *w)
 {
 	for (int l = 0; l < a->layers; l++) {
@@ -130,7 +143,7 @@ void lora_fold(const struct lora *a, const struct params *lay, float *w)
 			while (a->lay.t[i].off != at)
 				i++;
 			int in = a->lay.t[i].cols, out = a->lay.t[i + 1].rows;
-			mat_nn(w + to[t], in, a->w + a->layer[l].b[t], a->rank, a->w + at, in, out, in, a->rank, a->scale, 1);
+			add_product(w + to[t], a->w + a->layer[l].b[t], a->w + at, out, in, a->rank, a->scale);
 		}
 	}
 }
@@ -163,28 +176,28 @@ void lora_forward(const struct lora_site *s, enum lora_target t, float *y, const
 {
 	if (!has(s, t))
 		return;
-	mat_forward(s->pool, s->low, x, a_of(s, t), NULL, s->n, s->l->rank, in, false);
+	mat_forward(s->mat, s->low, x, a_of(s, t), NULL, s->n, s->l->rank, in, false);
 	times(s, s->low);
-	mat_forward(s->pool, y, s->low, b_of(s, t), NULL, s->n, out, s->l->rank, true);
+	mat_forward(s->mat, y, s->low, b_of(s, t), NULL, s->n, out, s->l->rank, true);
 }
 
 void lora_back(const struct lora_site *s, enum lora_target t, float *dx, const float *dy, int out, int in)
 {
 	if (!has(s, t))
 		return;
-	mat_back(s->pool, s->low, dy, b_of(s, t), s->n, out, s->l->rank, false);
+	mat_back(s->mat, s->low, dy, b_of(s, t), s->n, out, s->l->rank, false);
 	times(s, s->low);
-	mat_back(s->pool, dx, s->low, a_of(s, t), s->n, s->l->rank, in, true);
+	mat_back(s->mat, dx, s->low, a_of(s, t), s->n, s->l->rank, in, true);
 }
 
 void lora_grad(const struct lora_site *s, enum lora_target t, float *g, const float *dy, const float *x, int out, int in)
 {
 	if (!has(s, t))
 		return;
-	mat_back(s->pool, s->low, dy, b_of(s, t), s->n, out, s->l->rank, false);
+	mat_back(s->mat, s->low, dy, b_of(s, t), s->n, out, s->l->rank, false);
 	times(s, s->low);
-	mat_grad(s->pool, g + s->at->a[t], s->low, x, s->n, s->l->rank, in);
-	mat_forward(s->pool, s->low, x, a_of(s, t), NULL, s->n, s->l->rank, in, false);
+	mat_grad(s->mat, g + s->at->a[t], s->low, x, s->n, s->l->rank, in);
+	mat_forward(s->mat, s->low, x, a_of(s, t), NULL, s->n, s->l->rank, in, false);
 	times(s, s->low);
-	mat_grad(s->pool, g + s->at->b[t], dy, s->low, s->n, out, s->l->rank);
+	mat_grad(s->mat, g + s->at->b[t], dy, s->low, s->n, out, s->l->rank);
 }

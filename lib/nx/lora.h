@@ -16,8 +16,8 @@
 #define NX_LORA_H
 
 #include "base/err.h"
-#include "base/pool.h"
 #include "nx/config.h"
+#include "nx/mat.h"
 #include "nx/params.h"
 
 #include <stdbool.h>
@@ -64,7 +64,7 @@ void lora_close(struct lora *a); /* NULL is fine */
 
 /* One linear layer's adapter. */
 struct lora_site {
-	struct pool *pool;
+	const struct mat *mat;
 	const struct lora *l;
 	const struct lora_layer *at;
 	int n;

@@ -82,13 +82,13 @@ double losshead_run(const struct losshead *l)
 	for (k.first = 0; k.first < l->m; k.first += step) {
 		int n = l->m - k.first < step ? l->m - k.first : step;
 		span_run(l->pool, n, 1, gather, &k);
-		mat_forward(l->pool, k.logits, k.h, l->w, NULL, n, v, c, false);
+		mat_forward(l->mat, k.logits, k.h, l->w, NULL, n, v, c, false);
 		span_run(l->pool, n, 1, score, &k);
 		if (!l->dh)
 			continue;
 		if (l->dw)
-			mat_grad(l->pool, l->dw, k.logits, k.h, n, v, c);
-		mat_back(l->pool, k.dh, k.logits, l->w, n, v, c, false);
+			mat_grad(l->mat, l->dw, k.logits, k.h, n, v, c);
+		mat_back(l->mat, k.dh, k.logits, l->w, n, v, c, false);
 		span_run(l->pool, n, 1, scatter, &k);
 	}
 	double sum = 0;

@@ -8,6 +8,7 @@
 
 #include "base/pool.h"
 #include "nx/kernel.h"
+#include "nx/mat.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@
 struct losshead {
 	const struct kernel *kr;
 	struct pool *pool;
+	const struct mat *mat; /* products over that pool */
 	int vocab, hidden;
 	const float *w;       /* (V, C) */
 	float *dw;            /* (V, C) added to, or NULL: w rests */

@@ -1,137 +1,193 @@
 #include "nx/mat.h"
 
+#include "base/cpu.h"
+#include "nx/matmul.h"
+#include "nx/params.h"
+
 #include <cblas.h>
 #include <stddef.h>
+#include <stdlib.h>
+
+struct mat {
+	struct pool *pool;
+	const struct matmul *t; /* NULL: OpenBLAS */
+	bool bf16;
+	size_t each; /* floats of room a thread */
+	float *room;
+};
 
 /* A product as the threads share it: the result (rows, cols) is cut into a grid
  * of blocks, one a thread, each a product of its own. */
 struct product {
-	CBLAS_TRANSPOSE ta, tb;
-	float *c;
-	const float *a, *b, *bias;
-	int rows, cols, k, lda, ldb, ldc;
-	bool add;
+	const struct mat *m;
+	struct matmul_product p;
 	int down, across; /* of the grid */
 };
 
-void mat_setup(void)
+static const struct matmul *table(enum mat_kind kind)
 {
+	if (kind == MAT_BLAS || (kind == MAT_F32 && !cpu_can(CPU_AVX2)))
+		return NULL;
+	return matmul_best(kind == MAT_BF16);
+}
+
+/* Floats of room a thread, whole cache lines. */
+static size_t room(const struct matmul *t)
+{
+	return t ? (matmul_room(t) + 15) / 16 * 16 : 0;
+}
+
+size_t mat_bytes(enum mat_kind kind, int threads)
+{
+	return room(table(kind)) * (size_t)threads * sizeof(float);
+}
+
+struct mat *mat_open(struct pool *pool, enum mat_kind kind, struct err *e)
+{
+	struct mat *m = calloc(1, sizeof *m);
+	if (!m) {
+		err_mem(e);
+		return NULL;
+	}
 	openblas_set_num_threads(1);
+	m->pool = pool;
+	m->t = table(kind);
+	m->bf16 = kind == MAT_BF16;
+	if (!m->t)
+		return m;
+	m->each = room(m->t);
+	m->room = params_floats(m->each * (size_t)pool_threads(pool));
+	if (!m->room) {
+		free(m);
+		err_mem(e);
+		return NULL;
+	}
+	return m;
 }
 
-const char *mat_why_no_bf16(void)
+void mat_close(struct mat *m)
 {
-#ifdef __x86_64__
-	if (!__builtin_cpu_supports("avx512bf16"))
-		return "this processor has no bfloat16 dot product (avx512_bf16), and to imitate one would be slower than float32";
-#endif
-	return "OpenBLAS comes without products of bfloat16";
+	if (!m)
+		return;
+	free(m->room);
+	free(m);
 }
 
-/* Where part i of `parts` of n begins: a multiple of 16, so that blocks begin on cache lines. */
-static int cut(int n, int parts, int i)
+bool mat_has_bf16(void)
+{
+	return cpu_bf16_dots();
+}
+
+/* Where part i of `parts` of n begins: a multiple of `grain`, which a tile of the result is. */
+static int cut(int n, int parts, int i, int grain)
 {
 	if (i == parts)
 		return n;
-	return (int)((long long)n * i / parts) / 16 * 16;
+	return (int)((long long)n * i / parts) / grain * grain;
 }
 
 /* With a bias c begins as the bias, or has it added, and the product is added to that. */
-static void begin_block(const struct product *p, float *c, const float *bias, int rows, int cols)
+static void begin_block(const struct matmul_product *p)
 {
-	for (int i = 0; i < rows; i++, c += p->ldc)
-		for (int j = 0; j < cols; j++)
-			c[j] = p->add ? c[j] + bias[j] : bias[j];
+	float *c = p->c;
+	for (int i = 0; i < p->m; i++, c += p->ldc)
+		for (int j = 0; j < p->n; j++)
+			c[j] = p->add ? c[j] + p->bias[j] : p->bias[j];
+}
+
+static void blas(const struct matmul_product *p)
+{
+	enum CBLAS_TRANSPOSE ta = p->a.depth == 1 ? CblasNoTrans : CblasTrans, tb = p->b.depth == 1 ? CblasTrans : CblasNoTrans;
+	int lda = (int)(ta == CblasNoTrans ? p->a.across : p->a.depth), ldb = (int)(tb == CblasNoTrans ? p->b.depth : p->b.across);
+	if (p->bias)
+		begin_block(p);
+	cblas_sgemm(CblasRowMajor, ta, tb, p->m, p->n, p->k, 1, p->a.v, lda, p->b.v, ldb, p->add || p->bias ? 1 : 0, p->c,
+	            (int)p->ldc);
 }
 
 static void block(void *arg, int i)
 {
-	const struct product *p = arg;
-	int r0 = cut(p->rows, p->down, i / p->across), r1 = cut(p->rows, p->down, i / p->across + 1);
-	int c0 = cut(p->cols, p->across, i % p->across), c1 = cut(p->cols, p->across, i % p->across + 1);
-	const float *a = p->a + (p->ta == CblasTrans ? (size_t)r0 : (size_t)r0 * (size_t)p->lda);
-	const float *b = p->b + (p->tb == CblasTrans ? (size_t)c0 * (size_t)p->ldb : (size_t)c0);
-	float *c = p->c + (size_t)r0 * (size_t)p->ldc + c0;
+	const struct product *w = arg;
+	const struct matmul *t = w->m->t;
+	struct matmul_product p = w->p;
+	int gm = t ? t->rows : 16, gn = t ? t->cols : 16, down = i / w->across, across = i % w->across;
+	int r0 = cut(p.m, w->down, down, gm), r1 = cut(p.m, w->down, down + 1, gm);
+	int c0 = cut(p.n, w->across, across, gn), c1 = cut(p.n, w->across, across + 1, gn);
 	if (r1 == r0 || c1 == c0)
 		return;
-	if (p->bias)
-		begin_block(p, c, p->bias + c0, r1 - r0, c1 - c0);
-	cblas_sgemm(CblasRowMajor, p->ta, p->tb, r1 - r0, c1 - c0, p->k, 1, a, p->lda, b, p->ldb, p->add || p->bias ? 1 : 0,
-	            c, p->ldc);
+	p.m = r1 - r0;
+	p.n = c1 - c0;
+	p.c += r0 * p.ldc + c0;
+	p.a.v += r0 * p.a.across;
+	p.b.v += c0 * p.b.across;
+	p.bias = p.bias ? p.bias + c0 : NULL;
+	if (t)
+		matmul_run(t, &p, w->m->room + (size_t)i * w->m->each);
+	else
+		blas(&p);
 }
 
 /* A block reads its rows of a and its columns of b: of the grids with one block
  * a thread the one with the least to read. */
-static void share(struct pool *pool, struct product *p)
+static void share(const struct mat *m, const struct matmul_product *p)
 {
-	int threads = pool_threads(pool);
+	struct product w = {m, *p, 1, 1};
+	int threads = pool_threads(m->pool);
 	double least = 0;
+	w.p.bf16 = m->bf16;
 	for (int down = 1; down <= threads; down++) {
 		if (threads % down)
 			continue;
-		double reads = (double)p->rows / down + (double)p->cols * down / threads;
+		double reads = (double)p->m / down + (double)p->n * down / threads;
 		if (least == 0 || reads < least) {
 			least = reads;
-			p->down = down;
-			p->across = threads / down;
+			w.down = down;
+			w.across = threads / down;
 		}
 	}
-	pool_run(pool, threads, block, p);
+	pool_run(m->pool, threads, block, &w);
 }
 
 /* One row: w is read once and nothing else counts, so its rows are shared. */
 static void one_row(void *arg, int i)
 {
-	const struct product *p = arg;
-	int c0 = cut(p->cols, p->across, i), c1 = cut(p->cols, p->across, i + 1);
+	const struct product *w = arg;
+	struct matmul_product p = w->p;
+	int c0 = cut(p.n, w->across, i, 16), c1 = cut(p.n, w->across, i + 1, 16);
 	if (c1 == c0)
 		return;
-	if (p->bias)
-		begin_block(p, p->c + c0, p->bias + c0, 1, c1 - c0);
-	cblas_sgemv(CblasRowMajor, CblasNoTrans, c1 - c0, p->k, 1, p->b + (size_t)c0 * (size_t)p->ldb, p->ldb, p->a, 1,
-	            p->add || p->bias ? 1 : 0, p->c + c0, 1);
+	p.n = c1 - c0;
+	p.c += c0;
+	p.bias = p.bias ? p.bias + c0 : NULL;
+	if (p.bias)
+		begin_block(&p);
+	cblas_sgemv(CblasRowMajor, CblasNoTrans, p.n, p.k, 1, p.b.v + c0 * p.b.across, (int)p.b.across, p.a.v, 1,
+	            p.add || p.bias ? 1 : 0, p.c, 1);
 }
 
-void mat_forward(struct pool *pool, float *y, const float *x, const float *w, const float *bias, int n, int out, int in,
-                 bool add)
+void mat_forward(const struct mat *m, float *y, const float *x, const float *w, const float *bias, int n, int out,
+                 int in, bool add)
 {
-	struct product p = {CblasNoTrans, CblasTrans, y, x, w, bias, n, out, in, in, in, out, add, 1, 1};
-	if (n == 1) {
-		p.across = pool_threads(pool);
-		pool_run(pool, p.across, one_row, &p);
-	} else if (n > 1) {
-		share(pool, &p);
+	struct matmul_product p = {.c = y, .ldc = out, .a = {x, in, 1}, .b = {w, in, 1}, .m = n, .n = out, .k = in,
+	                           .bias = bias, .add = add};
+	if (n == 1 && !m->bf16) {
+		struct product one = {m, p, 1, pool_threads(m->pool)};
+		pool_run(m->pool, one.across, one_row, &one);
+	} else if (n > 0) {
+		share(m, &p);
 	}
 }
 
-void mat_back(struct pool *pool, float *dx, const float *dy, const float *w, int n, int out, int in, bool add)
+void mat_back(const struct mat *m, float *dx, const float *dy, const float *w, int n, int out, int in, bool add)
 {
-	struct product p = {CblasNoTrans, CblasNoTrans, dx, dy, w, NULL, n, in, out, out, in, in, add, 1, 1};
+	struct matmul_product p = {.c = dx, .ldc = in, .a = {dy, out, 1}, .b = {w, 1, in}, .m = n, .n = in, .k = out, .add = add};
 	if (n > 0)
-		share(pool, &p);
+		share(m, &p);
 }
 
-void mat_grad(struct pool *pool, float *dw, const float *dy, const float *x, int n, int out, int in)
+void mat_grad(const struct mat *m, float *dw, const float *dy, const float *x, int n, int out, int in)
 {
-	struct product p = {CblasTrans, CblasNoTrans, dw, dy, x, NULL, out, in, n, out, in, in, true, 1, 1};
+	struct matmul_product p = {.c = dw, .ldc = in, .a = {dy, 1, out}, .b = {x, 1, in}, .m = out, .n = in, .k = n, .add = true};
 	if (n > 0)
-		share(pool, &p);
-}
-
-void mat_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
-            float beta)
-{
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-}
-
-void mat_nt(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
-            float beta)
-{
-	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-}
-
-void mat_tn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
-            float beta)
-{
-	cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+		share(m, &p);
 }

@@ -1,43 +1,46 @@
-/* mat.h - matrix products, all of them, through OpenBLAS. The only user of cblas.
+/* mat.h - the model's matrix products, shared out over a pool's threads.
  *
- *	mat_setup();                                  once, before the first product
- *	mat_forward(pool, y, x, w, b, n, out, in, false);
+ *	struct mat *m = mat_open(pool, MAT_F32, &e);
+ *	mat_forward(m, y, x, w, b, n, out, in, false);
+ *	mat_close(m);
  *
- * The pool's threads each compute a block of the result with OpenBLAS's own
- * threads at rest; blocks depend on shapes and pool_threads() alone, so the same
- * number of threads gives the same bits. Row-major, rows one behind the other.
+ * Each thread computes a block of the result with nx/matmul.h, where the processor
+ * has fused multiply-add, else with OpenBLAS, whose own threads are put to rest.
+ * The only user of cblas. With nx/matmul.h any number of threads gives the same
+ * bits, else the same number does. Row-major, rows one behind the other.
  *
  *	x (n, in)  w (out, in)  y (n, out)  bias (out)
  */
 #ifndef NX_MAT_H
 #define NX_MAT_H
 
+#include "base/err.h"
 #include "base/pool.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
-/* Puts OpenBLAS's own threads to rest: from now on a product runs in its caller. */
-void mat_setup(void);
+/* BF16: both operands of a product are rounded to bfloat16, products and sums are float32's or what the
+ * processor's bfloat16 dot product makes of them; biases and what is added to are float32.
+ * BLAS: float32 through OpenBLAS, for comparison. */
+enum mat_kind { MAT_F32, MAT_BF16, MAT_BLAS };
+
+struct mat;
+/* Borrows the pool; one call at a time. NULL when out of memory. */
+struct mat *mat_open(struct pool *p, enum mat_kind kind, struct err *e);
+void mat_close(struct mat *m); /* NULL is fine */
+/* Bytes that it holds. */
+size_t mat_bytes(enum mat_kind kind, int threads);
 
 /* y = x w^T + bias, or with `add`: y += x w^T + bias. bias may be NULL. One row (n = 1) is fast too. */
-void mat_forward(struct pool *p, float *y, const float *x, const float *w, const float *bias, int n, int out, int in,
-                 bool add);
+void mat_forward(const struct mat *m, float *y, const float *x, const float *w, const float *bias, int n, int out,
+                 int in, bool add);
 /* dx (n, in) = dy w, or with `add`: dx += dy w. */
-void mat_back(struct pool *p, float *dx, const float *dy, const float *w, int n, int out, int in, bool add);
+void mat_back(const struct mat *m, float *dx, const float *dy, const float *w, int n, int out, int in, bool add);
 /* dw (out, in) += dy^T x. */
-void mat_grad(struct pool *p, float *dw, const float *dy, const float *x, int n, int out, int in);
+void mat_grad(const struct mat *m, float *dw, const float *dy, const float *x, int n, int out, int in);
 
-/* Why products of bfloat16 operands are not to be had here: a reason for a message. Until there is
- * a kernel that multiplies them no machine has them. */
-const char *mat_why_no_bf16(void);
-
-/* In the calling thread, inside a pool's work as well; ld: floats from row to row.
- * c (m, n) = alpha a b + beta c with a (m, k), b (k, n); `nt`: b stored (n, k); `tn`: a stored (k, m). */
-void mat_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
-            float beta);
-void mat_nt(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
-            float beta);
-void mat_tn(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, float alpha,
-            float beta);
+/* Whether bfloat16 products are the processor's own, so faster than float32's. */
+bool mat_has_bf16(void);
 
 #endif

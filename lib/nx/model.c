@@ -143,6 +143,7 @@ float *model_trained(const struct model *m)
 
 struct work {
 	struct pool *pool;
+	struct mat *mat;
 	const struct kernel *kr;
 	struct config c;
 	struct attention_angles angles;
@@ -174,8 +175,7 @@ struct work *model_work(const struct model *m, int threads, struct err *e)
 		ws->kr = kernel_best();
 		ws->keep = calloc((size_t)m->cfg.layers, sizeof *ws->keep);
 		ws->pool = pool_open(threads);
-		mat_setup();
-		if (ws->keep && ws->pool)
+		if (ws->keep && ws->pool && (ws->mat = mat_open(ws->pool, MAT_F32, e)))
 			return ws;
 	}
 	model_work_close(ws);
@@ -192,6 +192,7 @@ void model_work_close(struct work *ws)
 {
 	if (!ws)
 		return;
+	mat_close(ws->mat);
 	pool_close(ws->pool);
 	attention_angles_release(&ws->angles);
 	free(ws->keep);
@@ -246,7 +247,7 @@ static size_t lay_out(struct work *ws, size_t n, int longest, int threads, bool 
 	ws->rstd = take(base, &used, n);
 	v->h = take(base, &used, n * c->hidden);
 	v->wide = take(base, &used, n * wide);
-	v->strip = (attention_scratch(longest) + 15) / 16 * 16;
+	v->strip = (attention_scratch(matmul_best(false), longest, c->head_dim, back) + 15) / 16 * 16;
 	v->strips = take(base, &used, v->strip * (size_t)threads);
 	v->lora.low = take(base, &used, n * (size_t)ws->rank);
 	if (back) {
@@ -263,7 +264,7 @@ static size_t lay_out(struct work *ws, size_t n, int longest, int threads, bool 
 size_t model_work_bytes(const struct config *c, size_t rows, int longest, int threads, bool checkpoint)
 {
 	struct work ws = {.c = *c, .checkpoint = checkpoint};
-	return lay_out(&ws, rows, longest, threads, true, true, NULL) * sizeof(float);
+	return lay_out(&ws, rows, longest, threads, true, true, NULL) * sizeof(float) + mat_bytes(MAT_F32, threads);
 }
 
 static int room_for_floats(struct work *ws, size_t n, struct err *e)
@@ -317,7 +318,9 @@ static int prepare(struct work *ws, const struct batch *b, bool back, bool head,
 		for (int i = b->start[s]; i < b->start[s + 1]; i++)
 			ws->pos[i] = i - b->start[s];
 	ws->env.kr = ws->kr;
+	ws->env.mm = matmul_best(false);
 	ws->env.pool = ws->pool;
+	ws->env.mat = ws->mat;
 	ws->env.c = &ws->c;
 	ws->env.n = n;
 	ws->env.nseq = b->nseq;
@@ -363,7 +366,7 @@ static void adapt(struct pass *p, int l)
 	struct lora_site *s = &p->ws->env.lora;
 	s->l = p->m->lora;
 	s->at = s->l ? &s->l->layer[l] : NULL;
-	s->pool = p->ws->pool;
+	s->mat = p->ws->mat;
 	s->n = p->ws->env.n;
 }
 
@@ -502,7 +505,7 @@ static int loss(struct pass *p, bool back, double scale, float *dhead, double *n
 	if (scored == 0)
 		return 0;
 	forward(p, back);
-	struct losshead l = {.kr = ws->kr, .pool = ws->pool, .vocab = m->cfg.vocab, .hidden = m->cfg.hidden,
+	struct losshead l = {.kr = ws->kr, .pool = ws->pool, .mat = ws->mat, .vocab = m->cfg.vocab, .hidden = m->cfg.hidden,
 	                     .w = m->w + m->lay.head, .dw = back && !m->lora ? dhead : NULL, .h = ws->env.h,
 	                     .dh = back ? ws->env.dh : NULL, .rows = ws->rows, .label = ws->label, .m = scored,
 	                     .scale = (float)scale, .scratch = ws->logits, .nll = ws->nll};
@@ -573,7 +576,7 @@ int model_scores(const struct model *m, struct work *ws, const struct batch *b, 
 		return -1;
 	if (scored) {
 		forward(&p, false);
-		struct losshead l = {.kr = ws->kr, .pool = ws->pool, .vocab = m->cfg.vocab, .hidden = m->cfg.hidden,
+		struct losshead l = {.kr = ws->kr, .pool = ws->pool, .mat = ws->mat, .vocab = m->cfg.vocab, .hidden = m->cfg.hidden,
 		                     .w = m->w + m->lay.head, .h = ws->env.h, .rows = ws->rows, .label = ws->label,
 		                     .m = scored, .scratch = ws->logits, .nll = ws->nll, .hit = ws->hit};
 		losshead_run(&l);
@@ -595,6 +598,6 @@ int model_logits(const struct model *m, struct work *ws, const struct batch *b, 
 	if (prepare(ws, b, false, false, e))
 		return -1;
 	forward(&p, false);
-	mat_forward(ws->pool, logits, ws->env.h, m->w + m->lay.head, NULL, ws->env.n, m->cfg.vocab, m->cfg.hidden, false);
+	mat_forward(ws->mat, logits, ws->env.h, m->w + m->lay.head, NULL, ws->env.n, m->cfg.vocab, m->cfg.hidden, false);
 	return 0;
 }

@@ -67,7 +67,8 @@ struct work *model_work(const struct model *m, int threads, struct err *e);
  * the same bits (gradient checkpointing, Chen et al. 2016). */
 void model_work_checkpoint(struct work *ws);
 void model_work_close(struct work *ws);
-/* Bytes that model_loss with gradients holds for so many rows (activations, scratch and a chunk of logits). */
+/* Bytes that model_loss with gradients holds for so many rows (activations, a chunk of logits and, of so many
+ * threads, scratch). */
 size_t model_work_bytes(const struct config *c, size_t rows, int longest, int threads, bool checkpoint);
 
 /* Number of rows of b that are scored: labels[1:] of every sequence that are not -100. */

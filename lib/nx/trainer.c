@@ -73,15 +73,16 @@ int trainer_plan(struct trainer_plan *p, const struct trainer_rule *r, size_t n,
 }
 
 /* Tokens of an update that may step the optimizer in the way back: a record runs in one pass whatever
- * its length. Checkpointing changes no bit, so it has no say in this. */
-static size_t inner_tokens(const struct model *m, const struct dataset *d, const struct trainer_rule *r, int threads)
+ * its length. How sums are taken follows from it, so neither the number of threads has a say in it nor, as
+ * it changes no bit, checkpointing. */
+static size_t inner_tokens(const struct model *m, const struct dataset *d, const struct trainer_rule *r)
 {
 	size_t n = 0;
 	if (r->max_norm > 0 || r->skip_nan > 0 || m->lora)
 		return 0;
 	do
 		n += TRAINER_PASS;
-	while (n < INT32_MAX / 2 && model_work_bytes(&m->cfg, n + TRAINER_PASS, (int)d->longest_piece, threads, false) <=
+	while (n < INT32_MAX / 2 && model_work_bytes(&m->cfg, n + TRAINER_PASS, (int)d->longest_piece, 0, false) <=
 	                                m->lay.total * sizeof(float));
 	return n > d->longest ? n : d->longest;
 }
@@ -99,7 +100,7 @@ static size_t most_tokens(const struct dataset *d, const struct trainer_rule *r,
 
 size_t trainer_bytes(const struct model *m, const struct dataset *d, const struct trainer_rule *r, int threads)
 {
-	size_t tokens = d->n ? d->start[d->n] : 0, inner = inner_tokens(m, d, r, threads);
+	size_t tokens = d->n ? d->start[d->n] : 0, inner = inner_tokens(m, d, r);
 	size_t most = most_tokens(d, r, inner), rows = d->longest > TRAINER_PASS ? d->longest : TRAINER_PASS;
 	const struct params *lay = model_trained_lay(m);
 	size_t weights = m->lay.total + (m->lora ? lay->total : 0);
@@ -150,7 +151,7 @@ int trainer_open(struct trainer **out, struct model *m, const struct dataset *d,
 		goto failed;
 	if (r->checkpoint)
 		model_work_checkpoint(t->ws);
-	t->inner = inner_tokens(m, d, r, threads);
+	t->inner = inner_tokens(m, d, r);
 	*out = t;
 	return 0;
 failed:

@@ -64,7 +64,7 @@ static double step(const struct bench *b)
 }
 
 /* Seconds of the three products of a linear layer over n rows. */
-static double linear(struct pool *p, int n, int out, int in, int rounds)
+static double linear(const struct mat *p, int n, int out, int in, int rounds)
 {
 	float *x = numbers((size_t)n * (size_t)in), *y = numbers((size_t)n * (size_t)out);
 	float *w = numbers((size_t)out * (size_t)in), *dw = numbers((size_t)out * (size_t)in);
@@ -88,12 +88,15 @@ static double linear(struct pool *p, int n, int out, int in, int rounds)
 static double products(const struct bench *b)
 {
 	const struct config *c = &b->m.cfg;
-	struct pool *p = pool_open(b->threads);
+	struct pool *pool = pool_open(b->threads);
+	struct err e;
+	struct mat *p = mat_open(pool, MAT_BLAS, &e);
 	int chunk = b->n < 320 ? b->n : 320;
 	double layer = linear(p, b->n, 3 * c->hidden, c->hidden, b->rounds) + linear(p, b->n, c->hidden, c->hidden, b->rounds) +
 	               linear(p, b->n, c->ffn, c->hidden, b->rounds) + linear(p, b->n, c->hidden, c->ffn, b->rounds);
 	double head = linear(p, chunk, c->vocab, c->hidden, b->rounds) * b->n / chunk;
-	pool_close(p);
+	mat_close(p);
+	pool_close(pool);
 	return layer * c->layers + head;
 }
 
