@@ -54,7 +54,8 @@ static const struct opt opts[] = {
 	{0, "sampler", OPT_WORD, &sampler_word, SAMPLER_WORDS, "order of the records (default hf: that of today's transformers)", 0, 0, NULL},
 	{0, "seed", OPT_I64, &seed, "N", "the seed of the order (default 42)", 0, 4294967295.0, NULL},
 	{0, "loss-reduction", OPT_WORD, &reduction_word, TRAINER_REDUCTION_WORDS, "mean over all tokens of an update, or over its batches' means (default token)", 0, 0, NULL},
-	{0, "dtype", OPT_WORD, &dtype, "f32|bf16", "the numbers to compute with (default f32; bf16 is refused, with the reason)", 0, 0, NULL},
+	{0, "dtype", OPT_WORD, &dtype, "f32|bf16", "the numbers that are multiplied (default f32; bf16: mixed precision)", 0, 0, NULL},
+	{0, "bf16", OPT_FLAG, &rule.bf16, NULL, "the same as --dtype bf16", 0, 0, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "Optimizer", 0, 0, NULL},
 	{0, "optim", OPT_WORD, &optim_word, OPTIM_WORDS "|adamw-torch", "the optimizer (default adamw; adamw-torch is the same)", 0, 0, NULL},
 	{0, "learning-rate", OPT_F64, &rule.rate, "X", "the highest learning rate (default 5e-5)", 0, 1e9, NULL},
@@ -166,6 +167,8 @@ static const char *const optim_names[] = {"AdamW", "Adafactor", "SGD"};
 
 static void banner(const struct job *j)
 {
+	if (rule.bf16 && !mat_has_bf16())
+		die_warn("--dtype bf16: this processor has no bfloat16 dot product (avx512_bf16): its rounding is imitated, which saves no time");
 	const struct dataset *d = &j->train;
 	const struct trainer_plan *p = j->plan;
 	size_t tokens = d->start[d->n];
@@ -466,8 +469,6 @@ static void check_options(int argc, char **argv)
 	model = model && *model ? model : NULL;
 	if (!model && (!resume || strcmp(resume, "auto") == 0))
 		die_usage("no model: give -m DIR or set NX_MODEL");
-	if (dtype)
-		die_usage("TODO");
 	if (lora_rank && !model)
 		die_usage("--lora goes on with the model that the adapter is for: give -m DIR or set NX_MODEL");
 	if (output && !*output)
@@ -486,6 +487,7 @@ static void check_options(int argc, char **argv)
 	rule.sampler = (enum sampler_kind)sampler_word;
 	rule.reduction = (enum trainer_reduction)reduction_word;
 	rule.seed = (uint64_t)seed;
+	rule.bf16 = rule.bf16 || dtype;
 	if (flow_settle(&when, eval_word, save_word, load_best, eval_file != NULL, &e))
 		die_err(&e);
 	if (resume && strcmp(resume, "auto") == 0 && (!output || strchr(output, '{')))

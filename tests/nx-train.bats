@@ -338,10 +338,27 @@ value() {
 	says "70426624 trainable parameters; Adafactor" err
 }
 
-@test "training in bfloat16 is refused, not pretended" {
-	fails 2 "$BIN/nx-train" -m model --dtype bf16 -o made tokens.nxs
-	says 'nx-train: --dtype bf16: ' err
-	says 'bfloat16' err
-	[ ! -e made ]
-	"$BIN/nx-train" -q -m model --dtype f32 --max-steps 1 -o made tokens.nxs >out
+@test "mixed precision learns nearly the same, with any number of threads, and says where it saves no time" {
+	"$BIN/nx-train" -q -m model --max-steps 4 --learning-rate 1e-3 --log full.jsonl -o full tokens.nxs >out
+	"$BIN/nx-train" -m model --dtype bf16 --max-steps 4 --learning-rate 1e-3 --threads 1 --log log.jsonl -o made tokens.nxs >out 2>err
+	"$BIN/nx-train" -q -m model --bf16 --max-steps 4 --learning-rate 1e-3 --threads 3 -o again tokens.nxs >out
+	cmp made/model.safetensors again/model.safetensors
+	! cmp -s made/model.safetensors full/model.safetensors
+	b=$(value 4 loss)
+	cp full.jsonl log.jsonl
+	a=$(value 4 loss)
+	awk -v a="$a" -v b="$b" 'BEGIN { d = (a - b) / a; exit !(d * d < 1e-6 && d != 0) }'
+	if grep -q avx512_bf16 /proc/cpuinfo; then
+		! grep -q 'bfloat16' err
+	else
+		says 'no bfloat16 dot product' err
+	fi
+}
+
+@test "a run in mixed precision goes on in mixed precision only" {
+	"$BIN/nx-train" -q -m model --bf16 --max-steps 4 --save-steps 2 -o made tokens.nxs >out
+	fails 1 "$BIN/nx-train" -q -m model --max-steps 4 --resume made/checkpoint-2 -o other tokens.nxs
+	says 'the run it goes on from had other --dtype' err
+	"$BIN/nx-train" -q -m model --bf16 --max-steps 4 --resume made/checkpoint-2 -o other tokens.nxs >out
+	cmp made/model.safetensors other/model.safetensors
 }

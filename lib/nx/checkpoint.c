@@ -34,7 +34,7 @@ struct setting {
 	const char *key, *what;
 	int64_t v;
 };
-enum { SETTINGS = 7 };
+enum { SETTINGS = 8 };
 
 static void settings(const struct checkpoint *c, struct setting s[SETTINGS])
 {
@@ -47,6 +47,7 @@ static void settings(const struct checkpoint *c, struct setting s[SETTINGS])
 		{"seed", "--seed", (int64_t)r->seed},
 		{"reduction", "--loss-reduction", (int64_t)r->reduction},
 		{"optimizer", "--optim", (int64_t)r->optim.kind},
+		{"bf16", "--dtype", r->bf16},
 	};
 	memcpy(s, all, sizeof all);
 }
@@ -245,7 +246,10 @@ static int check_settings(const struct checkpoint *c, const struct reading *r, s
 		return err_data(e, "%s: version %lld is not known", r->path, LL(v));
 	settings(c, s);
 	for (int i = 0; i < SETTINGS; i++) {
-		if (get_i64(r, s[i].key, &v, e))
+		/* a run from before there was that choice made the usual one */
+		if (!json_get(r->v, s[i].key) && !strcmp(s[i].key, "bf16"))
+			v = 0;
+		else if (get_i64(r, s[i].key, &v, e))
 			return -1;
 		if (v != s[i].v)
 			return err_data(e, "%s: the run it goes on from had other %s", r->path, s[i].what);

@@ -188,6 +188,16 @@ void model_work_checkpoint(struct work *ws)
 	ws->checkpoint = true;
 }
 
+int model_work_bf16(struct work *ws, struct err *e)
+{
+	struct mat *m = mat_open(ws->pool, MAT_BF16, e);
+	if (!m)
+		return -1;
+	mat_close(ws->mat);
+	ws->mat = m;
+	return 0;
+}
+
 void model_work_close(struct work *ws)
 {
 	if (!ws)

@@ -66,6 +66,10 @@ struct work *model_work(const struct model *m, int threads, struct err *e);
 /* From now on only each layer's input is kept for the way back, which computes the rest again, to
  * the same bits (gradient checkpointing, Chen et al. 2016). */
 void model_work_checkpoint(struct work *ws);
+/* From now on both operands of each product of a linear layer and of the head, on the way there and back, are
+ * rounded to bfloat16 (mixed precision, Micikevicius et al. 2018, as torch's autocast on these layers); weights,
+ * attention, sums and all else stay float32. */
+int model_work_bf16(struct work *ws, struct err *e);
 void model_work_close(struct work *ws);
 /* Bytes that model_loss with gradients holds for so many rows (activations, a chunk of logits and, of so many
  * threads, scratch). */

@@ -149,6 +149,8 @@ int trainer_open(struct trainer **out, struct model *m, const struct dataset *d,
 	}
 	if (!(t->ws = model_work(m, threads, e)) || optim_open(&t->optim, model_trained_lay(m), &r->optim, t->pool, e))
 		goto failed;
+	if (r->bf16 && model_work_bf16(t->ws, e))
+		goto failed;
 	if (r->checkpoint)
 		model_work_checkpoint(t->ws);
 	t->inner = inner_tokens(m, d, r);

@@ -61,6 +61,7 @@ struct trainer_rule {
 	double warmup_ratio; /* of all steps, where warmup_steps is 0 */
 	struct optim_rule optim;
 	double max_norm;     /* 0: no clipping */
+	bool bf16;           /* mixed precision: model_work_bf16 */
 	bool checkpoint;     /* keep only the layers' inputs for the way back: less memory, a third more work, the same bits */
 	int64_t skip_nan;    /* updates of a run that may be left out since their loss or gradient is no finite number */
 	uint64_t seed;

@@ -1,6 +1,6 @@
 /* step: how long forward and backward take, and what of it products alone would take.
  *
- *	step MODEL TOKENS THREADS ROUNDS [checkpoint]
+ *	step MODEL TOKENS THREADS ROUNDS [checkpoint|bf16]
  *
  * One sequence of that many tokens, all but the first scored. Prints a line of
  * JSON: the best seconds of a step (without the optimizer), those of sgemm alone
@@ -20,7 +20,7 @@
 struct bench {
 	struct model m;
 	int n, threads, rounds;
-	bool checkpoint;
+	bool checkpoint, bf16;
 };
 
 static float *numbers(size_t n)
@@ -45,6 +45,8 @@ static double step(const struct bench *b)
 		abort();
 	if (b->checkpoint)
 		model_work_checkpoint(ws);
+	if (b->bf16 && model_work_bf16(ws, &e))
+		abort();
 	for (int i = 0; i < b->n; i++)
 		ids[i] = (int32_t)((i * 7919 + 13) % b->m.cfg.vocab);
 	struct batch batch = {1, start, ids, ids};
@@ -106,13 +108,14 @@ int main(int argc, char **argv)
 	struct err e;
 	struct rusage u;
 	if (argc < 5) {
-		fprintf(stderr, "usage: step MODEL TOKENS THREADS ROUNDS [checkpoint]\n");
+		fprintf(stderr, "usage: step MODEL TOKENS THREADS ROUNDS [checkpoint|bf16]\n");
 		return 2;
 	}
 	b.n = atoi(argv[2]);
 	b.threads = atoi(argv[3]);
 	b.rounds = atoi(argv[4]);
-	b.checkpoint = argc > 5;
+	b.checkpoint = argc > 5 && !strcmp(argv[5], "checkpoint");
+	b.bf16 = argc > 5 && !strcmp(argv[5], "bf16");
 	if (model_load(&b.m, argv[1], &e)) {
 		fprintf(stderr, "step: %s\n", e.msg);
 		return 1;

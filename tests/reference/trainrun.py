@@ -2,7 +2,7 @@
 
 Ran under Python 3.11, torch 2.15.0, transformers 5.24.0, accelerate 1.15.0.
 usage: trainrun.py NX_TRAIN MODEL_DIR TOKENS.jsonl [--optim adafactor] [--steps 10] [--accum 4] [--batch 1]
-       [--rate 1e-5] [--sched linear] [--decay 0] [--clip 1] [--reduction token] [--eval TOKENS.jsonl] [--logits N]
+       [--rate 1e-5] [--sched linear] [--decay 0] [--clip 1] [--reduction token] [--bf16] [--eval TOKENS.jsonl] [--logits N]
 MODEL_DIR must hold a model nx-train and transformers both load (nx-init makes one),
 TOKENS.jsonl records as bpe-encode writes them. Threads: OMP_NUM_THREADS, 2 if unset.
 Prints a line a step: both losses, both norms, their relative differences; seconds a
@@ -35,6 +35,7 @@ p.add_argument("--sched", default="linear")
 p.add_argument("--decay", type=float, default=0.0)
 p.add_argument("--clip", type=float, default=1.0)
 p.add_argument("--eval")
+p.add_argument("--bf16", action="store_true", help="mixed precision on both sides")
 p.add_argument("--logits", type=int, default=0)
 a = p.parse_args()
 threads = int(os.environ["OMP_NUM_THREADS"])
@@ -66,6 +67,8 @@ def ours(out):
     cmd = [a.nx_train, "-q", "-m", a.model, "-o", f"{out}/nx", "--log", f"{out}/log", "--optim", a.optim, "--max-steps", a.steps,
            "--grad-accum", a.accum, "--batch-size", a.batch, "--learning-rate", a.rate, "--lr-scheduler-type", a.sched,
            "--weight-decay", a.decay, "--max-grad-norm", a.clip, "--warmup-steps", 1, "--threads", threads, a.tokens]
+    if a.bf16:
+        cmd += ["--bf16"]
     if a.eval:
         cmd += ["--eval", a.eval]
     env = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
@@ -82,7 +85,7 @@ def theirs(out, model):
         output_dir=f"{out}/hf", use_cpu=True, report_to=[], disable_tqdm=True, save_strategy="no", logging_steps=1,
         optim="adamw_torch" if a.optim == "adamw" else a.optim, learning_rate=a.rate, weight_decay=a.decay,
         max_grad_norm=a.clip, lr_scheduler_type=a.sched, warmup_steps=1, max_steps=a.steps,
-        per_device_train_batch_size=a.batch, per_device_eval_batch_size=8, gradient_accumulation_steps=a.accum, seed=42,
+        per_device_train_batch_size=a.batch, per_device_eval_batch_size=8, gradient_accumulation_steps=a.accum, seed=42, bf16=a.bf16,
         dataloader_pin_memory=False, remove_unused_columns=False)
     clock = Clock()
     t = Trainer(model=model, args=args, train_dataset=read(a.tokens), eval_dataset=read(a.eval) if a.eval else None,

@@ -196,6 +196,42 @@ static void refusals(void)
 	model_release(&m);
 }
 
+/* Mixed precision beside PyTorch's with operands rounded (tests/reference/grads.py). A number that lies next to
+ * the middle of two bfloat16 may go the other way there, so the two are not as near as in float32; but far nearer
+ * than they are to float32's. */
+static void mixed(int threads)
+{
+	struct model m;
+	tiny_model(&m, 'A');
+	struct batch b = tiny_batch(&m.cfg);
+	struct work *ws = model_work(&m, threads, &e);
+	float *exact = params_alloc(&m.lay), *grad = params_alloc(&m.lay);
+	double loss, full, nll, *want, scale = 1.0 / (double)model_scored(&b), worst = 0, least = 1;
+	char what[100];
+	int count;
+	size_t n;
+	model_loss(&m, ws, &b, scale, exact, &full, &e);
+	TEST(model_work_bf16(ws, &e) == 0 && model_loss(&m, ws, &b, scale, grad, &loss, &e) == 0, "mixed precision, %d threads", threads);
+	FILE *f = fopen("tests/golden/tiny_A_bf16.txt", "r");
+	TEST(f && fscanf(f, "loss %d %lf", &count, &nll) == 2, "its golden is there");
+	TEST_NEAR(loss, nll, 2e-6, "loss, which in float32 is %.1e of it off", (full - nll) / nll);
+	while ((n = golden_next(f, what, &want))) {
+		const float *got = golden_tensor(&m.lay, grad, what, n);
+		if (got) {
+			double d = golden_distance(got, want, n), from = golden_distance(golden_tensor(&m.lay, exact, what, n), want, n);
+			worst = fmax(worst, d);
+			least = fmin(least, from);
+		}
+		free(want);
+	}
+	TEST(worst < 3e-4 && least > 10 * worst, "gradients are off by %.1e at most, float32's by at least %.1e", worst, least);
+	fclose(f);
+	free(exact);
+	free(grad);
+	model_work_close(ws);
+	model_release(&m);
+}
+
 int main(void)
 {
 	for (const char *w = "ABC"; *w; w++)
@@ -207,6 +243,8 @@ int main(void)
 	one_by_one('A');
 	one_by_one('B');
 	one_by_one('C');
+	mixed(1);
+	mixed(3);
 	causal();
 	refusals();
 	return test_done();
