@@ -17,6 +17,9 @@
  * looks at it strip by strip: so its results do not depend on its company. */
 enum { PIECE = 256, STRIP = 64, FIRST_CAP = 256, ALIGN = 64 };
 
+/* Products that can run side by side, at most; rows that one call multiplies, which stay in the second cache. */
+enum { STEPS = 2, CHUNK = 64 };
+
 struct decode_seq {
 	const struct config *c;
 	float *kv; /* [layer][k, v][head][cap][hd] */
@@ -31,6 +34,7 @@ struct rows {
 	float *att;         /* (cap, C) */
 	float *up;          /* (cap, F) */
 	float *mean, *rstd; /* (cap) what layernorm keeps for the way back: not used here */
+	float *ready[STEPS]; /* (cap, C or F) what a product reads, as it wants it */
 	int cap;
 };
 
@@ -44,7 +48,7 @@ struct span {
 
 struct decode {
 	const struct frozen *f;
-	struct frozen view; /* what f is where the weights are a model's */
+	struct frozen view; /* what f is where the weights were a model's */
 	const struct kernel *kr;
 	const struct gemm *gm;
 	const struct matmul *mm;
@@ -164,6 +168,12 @@ void decode_seq_close(struct decode_seq *s)
 
 /* --- room ---------------------------------------------------------------------- */
 
+/* Floats of a row's place in `ready`: those of 32 bits take most. */
+static size_t ready_row(int cols)
+{
+	return gemm_prepared(GEMM_F32, 1, cols) / sizeof(float);
+}
+
 static int grow_rows(struct decode *d, int n, struct err *e)
 {
 	const struct config *c = &d->f->cfg;
@@ -176,6 +186,9 @@ static int grow_rows(struct decode *d, int n, struct err *e)
 	    replace(&r->qkv, k * 3 * C, e) || replace(&r->att, k * C, e) || replace(&r->up, k * (size_t)c->ffn, e) ||
 	    replace(&r->mean, k, e) || replace(&r->rstd, k, e))
 		return -1;
+	for (int i = 0; i < STEPS; i++)
+		if (replace(&r->ready[i], k * ready_row(c->hidden > c->ffn ? c->hidden : c->ffn), e))
+			return -1;
 	r->cap = n;
 	return 0;
 }
@@ -210,32 +223,60 @@ static int grow_logits(struct decode *d, int n, struct err *e)
 /* A product, and whether its result is an input of the activation. */
 struct step {
 	struct gemm_product p;
+	const float *x; /* (n, w.cols) */
+	float *ready;   /* the same as p wants it, chunk by chunk */
 	bool activate;
 };
 
-/* Products that can run side by side: thread i takes slice i of each. Two that
- * add to one y have the same number of rows, so that a slice has one owner. */
+/* Products that can run side by side: task i multiplies a chunk of rows by a slice of
+ * each matrix. Two that add to one y have the same number of rows of w, so that a slice
+ * has one owner. */
 struct stage {
 	const struct decode *d;
-	const struct step *s;
-	int n, slices;
+	struct step *s;
+	int n, chunks, slices;
 };
 
-static void slice(void *arg, int i)
+static int cut(int n, int parts, int i)
+{
+	return (int)((int64_t)n * i / parts);
+}
+
+static void prepare_chunk(void *arg, int i)
 {
 	const struct stage *s = arg;
 	for (const struct step *t = s->s; t < s->s + s->n; t++) {
-		const struct gemm_product *p = &t->p;
-		/* from multiples of 16: slices share no cache line of y */
-		int units = (p->w.rows + 15) / 16;
-		int from = (int)((int64_t)units * i / s->slices) * 16, to = (int)((int64_t)units * (i + 1) / s->slices) * 16;
-		if (to > p->w.rows)
-			to = p->w.rows;
+		int from = cut(t->p.n, s->chunks, i), to = cut(t->p.n, s->chunks, i + 1), cols = t->p.w.cols;
+		s->d->gm->prepare(t->ready + (size_t)from * ready_row(cols), t->p.w.type, t->x + (size_t)from * (size_t)cols, cols,
+		                  to - from, cols);
+	}
+}
+
+/* The rows from .. to - 1 of a product. */
+static struct gemm_product chunk_of(const struct step *t, int from, int to)
+{
+	struct gemm_product p = t->p;
+	p.n = to - from;
+	p.x = t->ready + (size_t)from * ready_row(p.w.cols);
+	p.y += (size_t)from * (size_t)p.ldy;
+	return p;
+}
+
+static void multiply(void *arg, int i)
+{
+	const struct stage *s = arg;
+	int chunk = i / s->slices, part = i % s->slices;
+	for (const struct step *t = s->s; t < s->s + s->n; t++) {
+		struct gemm_product p = chunk_of(t, cut(t->p.n, s->chunks, chunk), cut(t->p.n, s->chunks, chunk + 1));
+		int panels = (p.w.rows + GEMM_PANEL - 1) / GEMM_PANEL;
+		int from = cut(panels, s->slices, part) * GEMM_PANEL, to = cut(panels, s->slices, part + 1) * GEMM_PANEL;
+		if (to > p.w.rows)
+			to = p.w.rows;
 		if (from >= to)
 			continue;
-		s->d->gm->run(p, from, to);
-		for (int r = 0; r < p->n && t->activate; r++) {
-			float *y = p->y + (size_t)r * (size_t)p->ldy + from;
+		s->d->gm->run(&p, from, to);
+		for (int r = 0; r < p.n && t->activate; r++) {
+			float *y = p.y + (size_t)r * (size_t)p.ldy + from;
 			s->d->kr->act(y, y, (size_t)(to - from), s->d->f->cfg.act);
 		}
 	}
@@ -243,16 +284,25 @@ static void slice(void *arg, int i)
 
 static void run_stage(struct decode *d, const struct step *s, int n)
 {
-	int threads = pool_threads(d->pool);
-	struct stage t = {d, s, n, threads == 1 ? 1 : threads * 4};
-	pool_run(d->pool, t.slices, slice, &t);
+	int threads = pool_threads(d->pool), wanted = threads == 1 ? 1 : threads * 4; /* so that all end together */
+	struct step own[STEPS];
+	struct stage t = {d, own, n, (s->p.n + CHUNK - 1) / CHUNK, 1};
+	for (int i = 0; i < n; i++) {
+		own[i] = s[i];
+		own[i].ready = d->r.ready[i];
+	}
+	t.slices = (wanted + t.chunks - 1) / t.chunks;
+	if (t.chunks == 1)
+		prepare_chunk(&t, 0);
+	else
+		pool_run(d->pool, t.chunks, prepare_chunk, &t);
+	pool_run(d->pool, t.chunks * t.slices, multiply, &t);
 }
 
 /* y (n, rows) = x (n, cols) times the matrix, plus the bias at b. */
 static struct step product(const struct decode *d, float *y, const float *x, int n, const struct gemm_matrix *w, size_t b)
 {
-	return (struct step){.p = {.y = y, .ldy = w->rows, .x = x, .ldx = w->cols, .n = n, .w = *w,
-	                           .bias = frozen_vector(d->f, b)}};
+	return (struct step){.p = {.y = y, .ldy = w->rows, .n = n, .w = *w, .bias = frozen_vector(d->f, b)}, .x = x};
 }
 
 static struct step added(struct step s)
@@ -410,10 +460,9 @@ static void run_piece(struct decode *d, float *y)
 {
 	const struct config *c = &d->f->cfg;
 	const struct params *lay = &d->f->lay;
-	const struct gemm_matrix *table = frozen_matrix(d->f, lay->embed);
 	for (struct span *s = d->span; s < d->span + d->nspan; s++)
 		for (int i = 0; i < s->n; i++)
-			d->gm->row(d->r.x + (size_t)(s->at + i) * (size_t)c->hidden, table, s->ids[i]);
+			frozen_embed(d->f, s->ids[i], d->r.x + (size_t)(s->at + i) * (size_t)c->hidden);
 	for (int l = 0; l < c->layers; l++)
 		layer(d, l);
 	for (struct span *s = d->span; s < d->span + d->nspan; s++)
@@ -535,7 +584,7 @@ struct decode *decode_over(const struct frozen *f, int threads, struct err *e)
 struct decode *decode_open(const struct model *m, int threads, struct err *e)
 {
 	struct frozen view;
-	if (frozen_view(&view, m, e))
+	if (frozen_view(&view, m, threads, e))
 		return NULL;
 	struct decode *d = decode_over(&view, threads, e);
 	if (!d) {
@@ -553,7 +602,8 @@ void decode_close(struct decode *d)
 	if (!d)
 		return;
 	struct rows *r = &d->r;
-	float *all[] = {r->x, r->h1, r->h2, r->qkv, r->att, r->up, r->mean, r->rstd, d->own.kv, d->scratch, d->logits};
+	float *all[] = {r->x,    r->h1,   r->h2,       r->qkv,      r->att,    r->up,    r->mean,
+	                r->rstd, r->ready[0], r->ready[1], d->own.kv, d->scratch, d->logits};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free(all[i]);
 	attention_angles_release(&d->angles);

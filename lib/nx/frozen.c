@@ -34,14 +34,30 @@ const struct gemm_matrix *frozen_head(const struct frozen *f)
 	return &f->t[f->lay.n];
 }
 
+/* n numbers of a tensor from number `at` on. */
+static struct tensor part_of(const struct tensor *t, size_t at, int n)
+{
+	struct tensor part = *t;
+	part.data = (const char *)t->data + at * tensor_bytes(t->dtype);
+	part.count = (size_t)n;
+	return part;
+}
+
+void frozen_embed(const struct frozen *f, int32_t id, float *to)
+{
+	struct tensor row = part_of(&f->table, (size_t)id * (size_t)f->cfg.hidden, f->cfg.hidden);
+	tensor_to_f32(&row, to);
+}
+
 /* --- what becomes of a tensor ---------------------------------------------------- */
 
 /* From where a parameter comes, and into what. */
 struct source {
 	struct tensor from;
 	struct gemm_matrix to;
-	bool in_place;
-	size_t numbers, scales; /* bytes that it takes otherwise */
+	enum { PACKED, FLOATS, IN_PLACE } what; /* in place: seen as it lies */
+	bool ours;                              /* the file's pages are not needed once it is packed */
+	size_t bytes;                           /* that it takes unless in place */
 };
 
 struct loading {
@@ -52,51 +68,40 @@ struct loading {
 	bool tied;
 };
 
-static size_t rounded(size_t bytes)
+/* Whether the tensor lies as floats in this processor's memory would. */
+static bool lies_as_floats(const struct tensor *t)
 {
-	return (bytes + 63) / 64 * 64;
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && t->dtype == TENSOR_F32 && (uintptr_t)t->data % sizeof(float) == 0;
 }
 
-static size_t blocks_of(const struct gemm_matrix *m)
+static void plan_matrix(struct source *s, enum frozen_dtype as)
 {
-	return ((size_t)m->cols + GEMM_BLOCK - 1) / GEMM_BLOCK;
+	s->to.type = as == FROZEN_Q8 ? GEMM_Q8 : as == FROZEN_BF16 || s->from.dtype == TENSOR_BF16 ? GEMM_BF16 : GEMM_F32;
+	s->what = PACKED;
+	s->bytes = gemm_bytes(s->to.type, s->to.rows, s->to.cols);
 }
 
-/* Whether the tensor lies as numbers of this type in this processor's memory would. */
-static bool lies_as(const struct tensor *t, enum gemm_type type)
+/* table: the embeddings, which no product reads. */
+static void plan(struct source *s, const struct tensor *from, const struct param *p, enum frozen_dtype as, bool table)
 {
-	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
-		return false;
-	return type == GEMM_F32 ? t->dtype == TENSOR_F32 && (uintptr_t)t->data % sizeof(float) == 0
-	                        : t->dtype == TENSOR_BF16 && (uintptr_t)t->data % sizeof(uint16_t) == 0;
-}
-
-/* narrow: the form of matrices in products; the others keep what they have. */
-static void plan(struct source *s, const struct tensor *from, const struct param *p, enum frozen_dtype as, bool narrow)
-{
-	enum gemm_type own = narrow && as == FROZEN_Q8 ? GEMM_Q8 : narrow && as == FROZEN_BF16 ? GEMM_BF16 : GEMM_F32;
 	s->from = *from;
-	s->to = (struct gemm_matrix){own, p->cols ? p->rows : 1, p->cols ? p->cols : p->rows, NULL, NULL};
-	if (p->cols && own != GEMM_Q8 && lies_as(from, GEMM_BF16))
-		s->to.type = GEMM_BF16;
-	s->in_place = s->to.type != GEMM_Q8 && lies_as(from, s->to.type);
-	if (s->in_place) {
-		s->to.v = from->data;
-	} else if (s->to.type == GEMM_Q8) {
-		s->scales = rounded((size_t)s->to.rows * blocks_of(&s->to) * sizeof(uint16_t));
-		s->numbers = rounded((size_t)s->to.rows * blocks_of(&s->to) * GEMM_BLOCK);
-	} else {
-		s->numbers = rounded((size_t)s->to.rows * (size_t)s->to.cols * (s->to.type == GEMM_F32 ? 4 : 2));
-	}
+	s->to = (struct gemm_matrix){GEMM_F32, p->cols ? p->rows : 1, p->cols ? p->cols : p->rows, NULL};
+	s->what = table || lies_as_floats(from) ? IN_PLACE : FLOATS;
+	s->bytes = table ? 0 : ((size_t)s->to.cols * sizeof(float) + 63) / 64 * 64;
+	if (p->cols && !table)
+		plan_matrix(s, as);
+	else if (s->what == IN_PLACE)
+		s->to.v = (void *)from->data;
 }
 
-/* One piece of memory for all that is converted. */
+/* One piece of memory for all that is packed or converted. */
 static int make_room(struct loading *l, struct err *e)
 {
 	const size_t huge = (size_t)2 << 20;
 	size_t total = 0;
 	for (int i = 0; i <= l->f->lay.n; i++)
-		total += l->s[i].numbers + l->s[i].scales;
+		if (l->s[i].what != IN_PLACE)
+			total += l->s[i].bytes;
 	if (total == 0)
 		return 0;
 	total = (total + huge - 1) / huge * huge;
@@ -106,18 +111,17 @@ static int make_room(struct loading *l, struct err *e)
 	char *p = l->f->own;
 	for (int i = 0; i <= l->f->lay.n; i++) {
 		struct source *s = &l->s[i];
-		if (s->in_place)
+		if (s->what == IN_PLACE)
 			continue;
 		s->to.v = p;
-		s->to.scale = s->scales ? (const uint16_t *)(const void *)(p + s->numbers) : NULL;
-		p += s->numbers + s->scales;
+		p += s->bytes;
 	}
 	return 0;
 }
 
-/* --- converting -------------------------------------------------------------------- */
+/* --- packing ----------------------------------------------------------------------- */
 
-enum { STRETCH = 4096 }; /* columns at a time, a multiple of GEMM_BLOCK */
+enum { STRETCH = 512 }; /* columns at a time, a multiple of GEMM_BLOCK */
 
 struct conversion {
 	const struct loading *l;
@@ -125,46 +129,54 @@ struct conversion {
 	atomic_bool bad;
 };
 
-/* Columns k .. k + n - 1 of row i as floats: where they lie, or in buf. */
-static const float *floats(const struct source *s, int i, int k, int n, float buf[STRETCH])
+/* n rows from i on, columns k .. k + m - 1, as floats: where they lie, or in buf. *ld: floats from row to row. */
+static const float *floats(const struct source *s, int i, int n, int k, int m, float *buf, int *ld)
 {
-	struct tensor part = s->from;
 	size_t at = (size_t)i * (size_t)s->to.cols + (size_t)k;
-	part.data = (const char *)s->from.data + at * tensor_bytes(s->from.dtype);
-	part.count = (size_t)n;
-	if (lies_as(&part, GEMM_F32))
+	struct tensor part = part_of(&s->from, at, m);
+	*ld = s->to.cols;
+	if (lies_as_floats(&part))
 		return part.data;
-	tensor_to_f32(&part, buf);
+	for (int r = 0; r < n; r++, at += (size_t)s->to.cols) {
+		part = part_of(&s->from, at, m);
+		tensor_to_f32(&part, buf + (size_t)r * STRETCH);
+	}
+	*ld = STRETCH;
 	return buf;
 }
 
-static void put(const struct conversion *c, int i, int k, const float *v, int n)
+static bool all_finite(const struct gemm *gm, const float *v, int ld, int n, int m)
 {
-	const struct gemm_matrix *m = &c->s->to;
-	size_t row = (size_t)i * (size_t)m->cols + (size_t)k, blocks = blocks_of(m);
-	if (m->type == GEMM_F32)
-		memcpy((float *)m->v + row, v, (size_t)n * sizeof *v);
-	else if (m->type == GEMM_BF16)
-		c->l->gm->to_bf16((uint16_t *)m->v + row, v, (size_t)n);
-	else
-		c->l->gm->to_q8((int8_t *)m->v + (size_t)i * blocks * GEMM_BLOCK + k,
-		                (uint16_t *)m->scale + (size_t)i * blocks + (size_t)k / GEMM_BLOCK, v, n);
+	for (int r = 0; r < n; r++)
+		if (!gm->finite(v + (size_t)r * (size_t)ld, (size_t)m))
+			return false;
+	return true;
 }
 
-static void convert_rows(void *arg, int from, int to)
+/* A panel, or as many rows of what is none. */
+static void convert_panel(struct conversion *c, int i)
+{
+	const struct source *s = c->s;
+	const struct gemm *gm = c->l->gm;
+	float buf[GEMM_PANEL * STRETCH];
+	int n = s->to.rows - i < GEMM_PANEL ? s->to.rows - i : GEMM_PANEL, cols = s->to.cols, ld;
+	for (int k = 0; k < cols; k += STRETCH) {
+		int m = cols - k < STRETCH ? cols - k : STRETCH;
+		const float *v = floats(s, i, n, k, m, buf, &ld);
+		if (!all_finite(gm, v, ld, n, m))
+			atomic_store(&c->bad, true);
+		else if (s->what == PACKED)
+			gm->pack(&s->to, i, k, v, ld, n, m);
+		else if (s->what == FLOATS)
+			memcpy((float *)s->to.v + k, v, (size_t)m * sizeof *v);
+	}
+}
+
+static void convert_panels(void *arg, int from, int to)
 {
 	struct conversion *c = arg;
-	float buf[STRETCH];
-	int cols = c->s->to.cols;
 	for (int i = from; i < to && !atomic_load(&c->bad); i++)
-		for (int k = 0; k < cols; k += STRETCH) {
-			int n = cols - k < STRETCH ? cols - k : STRETCH;
-			const float *v = floats(c->s, i, k, n, buf);
-			if (!c->l->gm->finite(v, (size_t)n))
-				atomic_store(&c->bad, true);
-			else if (!c->s->in_place)
-				put(c, i, k, v, n);
-		}
+		convert_panel(c, i * GEMM_PANEL);
 }
 
 static int convert(struct loading *l, struct err *e)
@@ -173,11 +185,13 @@ static int convert(struct loading *l, struct err *e)
 		return -1;
 	for (int i = 0; i <= l->f->lay.n; i++) {
 		struct conversion c = {.l = l, .s = &l->s[i]};
-		if (i == l->f->lay.n && (!l->tied || c.s->in_place))
-			break; /* the head is a parameter of its own, or has been seen as the embedding */
-		span_run(l->pool, c.s->to.rows, 64, convert_rows, &c);
+		if (i == l->f->lay.n && !l->tied)
+			break; /* the head is a parameter of its own */
+		span_run(l->pool, (c.s->to.rows + GEMM_PANEL - 1) / GEMM_PANEL, 1, convert_panels, &c);
 		if (atomic_load(&c.bad))
 			return modelfile_finite(&c.s->from, e);
+		if (c.s->ours && c.s->what == PACKED)
+			tensor_drop(&c.s->from);
 	}
 	return 0;
 }
@@ -193,57 +207,75 @@ static int sources_of_files(struct loading *l, const char *dir, struct err *e)
 		return err_mem(e);
 	if (modelfile_open(&f->files, &f->lay, dir, e))
 		return -1;
-	for (int i = 0; i < f->lay.n; i++)
+	for (int i = 0; i < f->lay.n; i++) {
 		l->s[i].from = *tensor_find(&f->files, f->lay.t[i].name);
+		l->s[i].ours = true;
+	}
 	return 0;
 }
 
-/* The weights an adapter is folded into. */
-static int sources_of_adapter(struct loading *l, const char *dir, struct err *e)
+/* A model in memory. */
+static int sources_of_model(struct loading *l, const struct model *m, const char *name, struct err *e)
 {
 	struct frozen *f = l->f;
-	if (model_load(&f->m, dir, e))
-		return -1;
-	f->cfg = f->m.cfg;
+	f->cfg = m->cfg;
 	if (params_layout(&f->lay, &f->cfg, e))
 		return -1;
 	if (!(l->s = calloc((size_t)f->lay.n + 1, sizeof *l->s)))
 		return err_mem(e);
 	for (int i = 0; i < f->lay.n; i++)
 		l->s[i].from = (struct tensor){.name = f->lay.t[i].name, .dtype = TENSOR_F32, .dtype_name = "F32",
-		                               .count = f->lay.t[i].n, .data = f->m.w + f->lay.t[i].off, .file = dir};
+		                               .count = f->lay.t[i].n, .data = m->w + f->lay.t[i].off, .file = name};
+	return 0;
+}
+
+/* Matrices and vectors from the sources named. */
+static int take(struct loading *l, enum frozen_dtype as, struct err *e)
+{
+	struct frozen *f = l->f;
+	if (!(f->t = calloc((size_t)f->lay.n + 1, sizeof *f->t)))
+		return err_mem(e);
+	l->tied = f->lay.head == f->lay.embed;
+	l->s[f->lay.n].what = IN_PLACE;
+	for (int i = 0; i < f->lay.n; i++) {
+		const struct param *p = &f->lay.t[i];
+		bool table = p->off == f->lay.embed;
+		plan(&l->s[i], &l->s[i].from, p, as, table);
+		if (table)
+			f->table = l->s[i].from;
+		if (table && l->tied) /* the same numbers once more, as products want them */
+			plan(&l->s[f->lay.n], &l->s[i].from, p, as, false);
+	}
+	if (convert(l, e))
+		return -1;
+	for (int i = 0; i <= f->lay.n; i++)
+		f->t[i] = l->s[i].to;
+	if (!l->tied)
+		f->t[f->lay.n] = *frozen_matrix(f, f->lay.head);
 	return 0;
 }
 
 static int load(struct loading *l, const char *dir, enum frozen_dtype as, struct err *e)
 {
 	struct frozen *f = l->f;
-	if (lorafile_is(dir) ? sources_of_adapter(l, dir, e) : sources_of_files(l, dir, e))
-		return -1;
-	if (!(f->t = calloc((size_t)f->lay.n + 1, sizeof *f->t)))
-		return err_mem(e);
-	bool tied = f->lay.head == f->lay.embed;
-	for (int i = 0; i < f->lay.n; i++) {
-		const struct param *p = &f->lay.t[i];
-		plan(&l->s[i], &l->s[i].from, p, as, p->cols && p->off != f->lay.embed);
-		if (p->off == f->lay.head && tied) /* the same numbers once more, as products want them */
-			plan(&l->s[f->lay.n], &l->s[i].from, p, as, true);
-	}
-	l->tied = tied;
-	if (convert(l, e))
-		return -1;
-	for (int i = 0; i <= f->lay.n; i++)
-		f->t[i] = l->s[i].to;
-	if (!tied)
-		f->t[f->lay.n] = *frozen_matrix(f, f->lay.head);
-	return 0;
+	if (!lorafile_is(dir))
+		return sources_of_files(l, dir, e) || take(l, as, e) ? -1 : 0;
+	/* the weights an adapter is folded into */
+	return model_load(&f->m, dir, e) || sources_of_model(l, &f->m, dir, e) || take(l, as, e) ? -1 : 0;
 }
 
-int frozen_load(struct frozen *f, const char *dir, enum frozen_dtype as, int threads, struct err *e)
+/* From a directory, or a model in memory. */
+static int make(struct frozen *f, const char *dir, const struct model *m, enum frozen_dtype as, int threads, struct err *e)
 {
 	struct loading l = {.f = f, .gm = gemm_best(), .pool = pool_open(threads)};
 	*f = (struct frozen){0};
-	int rc = l.pool ? load(&l, dir, as, e) : err_mem(e);
+	int rc = -1;
+	if (!l.pool)
+		err_mem(e);
+	else if (m)
+		rc = sources_of_model(&l, m, "", e) || take(&l, as, e) ? -1 : 0;
+	else
+		rc = load(&l, dir, as, e);
 	pool_close(l.pool);
 	free(l.s);
 	if (rc)
@@ -251,27 +283,22 @@ int frozen_load(struct frozen *f, const char *dir, enum frozen_dtype as, int thr
 	return rc;
 }
 
-int frozen_view(struct frozen *f, const struct model *m, struct err *e)
+int frozen_load(struct frozen *f, const char *dir, enum frozen_dtype as, int threads, struct err *e)
 {
-	*f = (struct frozen){.cfg = m->cfg, .lay = m->lay, .view = true};
-	if (!(f->t = calloc((size_t)m->lay.n + 1, sizeof *f->t)))
-		return err_mem(e);
-	for (int i = 0; i < m->lay.n; i++) {
-		const struct param *p = &m->lay.t[i];
-		f->t[i] = (struct gemm_matrix){GEMM_F32, p->cols ? p->rows : 1, p->cols ? p->cols : p->rows, m->w + p->off, NULL};
-	}
-	f->t[m->lay.n] = *frozen_matrix(f, m->lay.head);
-	return 0;
+	return make(f, dir, NULL, as, threads, e);
+}
+
+int frozen_view(struct frozen *f, const struct model *m, int threads, struct err *e)
+{
+	return make(f, NULL, m, FROZEN_F32, threads, e);
 }
 
 void frozen_release(struct frozen *f)
 {
 	free(f->t);
 	free(f->own);
-	if (!f->view) {
-		params_release(&f->lay);
-		tensor_release(&f->files);
-		model_release(&f->m);
-	}
+	params_release(&f->lay);
+	tensor_release(&f->files);
+	model_release(&f->m);
 	*f = (struct frozen){0};
 }

@@ -6,11 +6,11 @@
  *	const float *b = frozen_vector(&f, f.lay.layer[l].qkv_b);    NULL where there is none
  *	frozen_release(&f);
  *
- * What the files hold in the form wanted is used where it lies, mapped, so that
- * nothing is read before it is needed but to see that it is finite. FROZEN_F32
- * takes weights as they are: float32 and bfloat16 in place, float16 widened.
- * FROZEN_BF16 and FROZEN_Q8 narrow the matrices of the layers and the head
- * (nx/gemm.h); vectors and the table of embeddings stay as they are. */
+ * Matrices of the layers and the head are packed as products read them (nx/gemm.h):
+ * FROZEN_F32 as floats, or, where the file has bfloat16, as that, which are the same
+ * numbers; FROZEN_BF16 and FROZEN_Q8 narrow them. They lie in one piece of memory,
+ * in large pages where the system has them. The table of embeddings, of which a
+ * token needs a row, is used where it lies, mapped, and so are vectors of floats. */
 #ifndef NX_FROZEN_H
 #define NX_FROZEN_H
 
@@ -27,22 +27,23 @@ enum frozen_dtype { FROZEN_F32, FROZEN_BF16, FROZEN_Q8 };
 struct frozen {
 	struct config cfg;
 	struct params lay;
-	struct gemm_matrix *t;   /* of lay.t each, a vector as one row; behind them the head */
+	struct gemm_matrix *t;   /* of lay.t each, packed; vectors as floats; behind them the head */
+	struct tensor table;     /* of embeddings */
 	struct tensor_set files; /* mapped */
 	struct model m;          /* an adapter's directory: the weights with it */
-	void *own;               /* what was converted */
-	bool view;               /* of a model that belongs to someone else */
+	void *own;               /* what was packed or converted */
 };
 
 /* A model's directory, or an adapter's, as model_load takes them, with the same errors. */
 int frozen_load(struct frozen *f, const char *dir, enum frozen_dtype as, int threads, struct err *e);
 /* A model in memory, which must outlive it. */
-int frozen_view(struct frozen *f, const struct model *m, struct err *e);
+int frozen_view(struct frozen *f, const struct model *m, int threads, struct err *e);
 void frozen_release(struct frozen *f);
 
 /* By the offset in lay. */
 const struct gemm_matrix *frozen_matrix(const struct frozen *f, size_t off);
 const float *frozen_vector(const struct frozen *f, size_t off); /* NULL for SIZE_MAX */
 const struct gemm_matrix *frozen_head(const struct frozen *f);  /* of a tied model too */
+void frozen_embed(const struct frozen *f, int32_t id, float *to); /* a token's row of the table */
 
 #endif

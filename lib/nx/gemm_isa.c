@@ -1,8 +1,9 @@
 /* Compiled once for each instruction set; gemm.c chooses.
  *
- * A tile is four rows of w times up to three of x: twelve sums, each a register
- * of partial sums, column j into lane j % LANES. In this shape seven loads feed
- * twelve multiplications, and w is read as it lies. */
+ * A tile is a group of rows of x times (part of) a panel of w: each number of x
+ * is spread over a register and multiplied by a column of the panel as it lies,
+ * and each sum stays in its lane from the first column to the last. A panel comes
+ * from memory for the first group and from the caches for the others. */
 #include "nx/gemm.h"
 
 #include <stddef.h>
@@ -19,28 +20,49 @@
 #define CAT2(a, b) a##b
 #define CAT(a, b) CAT2(a, b)
 #define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define UNROLL(n) _Pragma("unroll")
+#else
+#define UNROLL(n) _Pragma(STR(GCC unroll n))
+#endif
 
 /* --- registers --------------------------------------------------------------------- */
 
-typedef float four __attribute__((vector_size(16)));
-
+/* ROWS: the most rows in a group. WIDE: registers of a panel's column that r rows are multiplied by at a
+ * time: enough sums for the multipliers' latency, and no more than there are registers. */
 #if defined __AVX512F__
-enum { LANES = 16 };
+enum { LANES = 16, ROWS = 12 };
+#define WIDE(r) 2
 typedef __m512 vec;
 #define load(p) _mm512_loadu_ps(p)
+#define store(p, v) _mm512_storeu_ps(p, v)
+#define all_of(f) _mm512_set1_ps(f)
 #define muladd(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define zero() _mm512_setzero_ps()
+#define low_half(v) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 16))
+#define high_half(v) _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32((int)0xFFFF0000)))
 #elif defined __AVX2__
-enum { LANES = 8 };
+enum { LANES = 8, ROWS = 6 };
+#define WIDE(r) ((r) <= 2 ? 4 : 2)
 typedef __m256 vec;
 #define load(p) _mm256_loadu_ps(p)
+#define store(p, v) _mm256_storeu_ps(p, v)
+#define all_of(f) _mm256_set1_ps(f)
 #define muladd(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define zero() _mm256_setzero_ps()
+#define low_half(v) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 16))
+#define high_half(v) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_srli_epi32(_mm256_castps_si256(v), 16), 16)) /* a mask would take a register */
 #else
-enum { LANES = 4 };
-typedef four vec;
+enum { LANES = 4, ROWS = 4 };
+#define WIDE(r) ((r) == 1 ? 8 : 2)
+typedef float vec __attribute__((vector_size(16)));
+typedef uint32_t bits __attribute__((vector_size(16)));
+#define store(p, v) memcpy(p, &(v), sizeof(vec))
+#define all_of(f) ((vec){f, f, f, f})
 #define muladd(a, b, c) ((a) * (b) + (c))
 #define zero() ((vec){0})
+#define low_half(v) ((vec)((bits)(v) << 16))
+#define high_half(v) ((vec)((bits)(v) & 0xFFFF0000))
 
 INLINE vec load(const float *p)
 {
@@ -50,73 +72,83 @@ INLINE vec load(const float *p)
 }
 #endif
 
-/* n < LANES floats, and zeros behind them. */
-INLINE vec load_some(const float *p, int n)
+enum {
+	PANEL = GEMM_PANEL,
+	BLOCK = GEMM_BLOCK,
+	/* A row of x lies in pieces of so many floats, a cache line, those of a group's rows in turn. */
+	LINE = 16,
+	/* Bytes of a block of a panel in Q8, and of its scales. */
+	SCALES = PANEL * sizeof(uint16_t),
+	Q8_BYTES = SCALES + PANEL * BLOCK,
+};
+
+/* --- float32 and bfloat16 ------------------------------------------------------------ */
+
+/* r numbers of x, those of LINE rows apart, by a column in v registers. */
+INLINE void column(vec s[ROWS][PANEL / LANES], const float *x, const vec *w, const int r, const int v)
 {
-	float v[LANES] = {0};
-	for (int i = 0; i < n; i++)
-		v[i] = p[i];
-	return load(v);
+	UNROLL(12) for (int i = 0; i < r; i++) {
+		vec a = all_of(x[i * LINE]);
+		UNROLL(8) for (int l = 0; l < v; l++)
+			s[i][l] = muladd(a, w[l], s[i][l]);
+	}
 }
 
-/* The sums of four registers' lanes: halves are added until four lanes are left, then
- * neighbours, then what is left. */
-#if defined __AVX2__
-INLINE __m256 fold(vec a)
+/* Column j of a panel, or two from j on where they are of sixteen bits. w: the lanes wanted. The second
+ * reads w again: to keep it would take registers from the sums. */
+INLINE void columns(vec s[ROWS][PANEL / LANES], const float *x, const float *w, const enum gemm_type type,
+                    const bool both, const int r, const int v)
 {
-#ifdef __AVX512F__
-	return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
-#else
-	return a;
-#endif
+	vec a[PANEL / LANES];
+	UNROLL(8) for (int l = 0; l < v; l++) {
+		a[l] = load(w + l * LANES);
+		a[l] = type == GEMM_F32 ? a[l] : low_half(a[l]);
+	}
+	column(s, x, a, r, v);
+	if (type == GEMM_F32 || !both)
+		return;
+	__asm__("" : "+r"(w));
+	UNROLL(8) for (int l = 0; l < v; l++) {
+		a[l] = load(w + l * LANES);
+		a[l] = high_half(a[l]);
+	}
+	column(s, x + 1, a, r, v);
 }
 
-INLINE four sums(const vec s[4])
+/* The sums of r rows of x with WIDE(r) registers of lanes of a panel into t. */
+INLINE void tile_floats(float t[ROWS][PANEL], const float *x, const float *w, int cols, const enum gemm_type type,
+                        const int r)
 {
-	__m256 low = _mm256_hadd_ps(fold(s[0]), fold(s[1])), high = _mm256_hadd_ps(fold(s[2]), fold(s[3]));
-	__m256 all = _mm256_hadd_ps(low, high);
-	return (four)_mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
-}
-#else
-INLINE four sums(const vec s[4])
-{
-	four r;
-	for (int i = 0; i < 4; i++)
-		r[i] = (s[i][0] + s[i][1]) + (s[i][2] + s[i][3]);
-	return r;
-}
-#endif
-
-/* LANES weights of a bfloat16, or of eight bits, as they lie. */
-#if defined __AVX512F__
-#define load_bf16(p) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(p))), 16))
-#define load_q8(p) _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(p))))
-#define all_of(f) _mm512_set1_ps(f)
-#define store(p, v) _mm512_storeu_ps(p, v)
-#elif defined __AVX2__
-#define load_bf16(p) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)(p))), 16))
-#define load_q8(p) _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)(p))))
-#define all_of(f) _mm256_set1_ps(f)
-#define store(p, v) _mm256_storeu_ps(p, v)
-#else
-#define all_of(f) ((vec){f, f, f, f})
-#define store(p, v) memcpy(p, &(v), sizeof(vec))
-
-INLINE vec load_bf16(const uint16_t *p)
-{
-	uint32_t u[LANES];
-	for (int i = 0; i < LANES; i++)
-		u[i] = (uint32_t)p[i] << 16;
-	vec v;
-	memcpy(&v, u, sizeof v);
-	return v;
+	const int v = WIDE(r), step = type == GEMM_F32 ? 1 : 2;
+	vec s[ROWS][PANEL / LANES];
+	UNROLL(12) for (int i = 0; i < r; i++)
+		UNROLL(8) for (int l = 0; l < v; l++)
+			s[i][l] = zero();
+	int j = 0;
+	for (; j + LINE <= cols; j += LINE, x += r * LINE)
+		UNROLL(4) for (int u = 0; u < LINE; u += step, w += PANEL)
+			columns(s, x + u, w, type, true, r, v);
+	for (; j + step <= cols; j += step, x += step, w += PANEL)
+		columns(s, x, w, type, true, r, v);
+	if (j < cols)
+		columns(s, x, w, type, false, r, v);
+	UNROLL(12) for (int i = 0; i < r; i++)
+		UNROLL(8) for (int l = 0; l < v; l++)
+			store(t[i] + l * LANES, s[i][l]);
 }
 
-INLINE vec load_q8(const int8_t *p)
+/* A group by a whole panel. */
+INLINE void group_floats(float t[ROWS][PANEL], const void *x, const void *w, int cols, const enum gemm_type type,
+                         const int r)
 {
-	return (vec){p[0], p[1], p[2], p[3]};
+	for (int at = 0; at < PANEL; at += WIDE(r) * LANES)
+		tile_floats((float(*)[PANEL])(t[0] + at), x, (const float *)w + at, cols, type, r);
 }
-#endif
+
+/* --- eight bits ------------------------------------------------------------------------ */
+
+/* Rows of x in Q8: the numbers of a group block by block, a row's behind those of the row before,
+ * and behind all of them the units, floats in the same order. */
 
 INLINE float widen(uint16_t bf16)
 {
@@ -126,258 +158,182 @@ INLINE float widen(uint16_t bf16)
 	return f;
 }
 
-/* --- a tile -------------------------------------------------------------------------- */
-
-enum {
-	BLOCK = GEMM_BLOCK,
-	/* Columns whose sums are taken at a time: four rows of w that long stay in the first cache. */
-	SPAN = 512,
-	/* Rows of x that share one reading of w: as many as stay in the second, CACHED floats. */
-	SHARE = 126,
-	CACHED = 1 << 16,
-	/* Columns of y that are made before they are put there: a cache line, for y's rows may
-	 * stand so far apart that all fall into one place of the cache. */
-	LINE = 16,
-	/* Up to so many rows of x weights are widened for each in registers, for more into memory first. */
-	FEW = 2
-};
-
-/* Four rows of w at some columns: of a matrix's type, or widened to floats. */
-struct quad {
-	const char *row[4];
-	const uint16_t *scale[4];
-	int cols;
-	ptrdiff_t ahead; /* bytes from here to what is read next */
-};
-
 #if defined __AVX2__
-#define KEEP(v) __asm__("" : "+v"(v)) /* in a register: to load it again for each use would be too many loads */
-#else
-#define KEEP(v) (void)(v)
-#endif
+/* Registers of eight rows of w for each of r rows of x. */
+#define WIDE_Q8(r) ((r) == 1 ? 4 : (r) == 2 ? 2 : 1)
 
-INLINE vec load_w(const char *row, int j, const enum gemm_type type)
+/* Four columns of r rows of x by those of v registers: sums of four products a lane. The multiplier takes
+ * its first factor without sign, so the sign of x goes to w. */
+INLINE void four_columns(__m256i s[ROWS][4], const int8_t *x, const int8_t *w, const int r, const int v)
 {
-	if (type == GEMM_BF16)
-		return load_bf16((const uint16_t *)(const void *)row + j);
-	if (type == GEMM_Q8)
-		return load_q8((const int8_t *)row + j);
-	return load((const float *)(const void *)row + j);
-}
-
-/* Columns j .. j + LANES - 1 into the sums of r rows of x. */
-INLINE void columns(vec s[3][4], const float *x, int ldx, const struct quad *w, const vec scale[4], int j,
-                    const enum gemm_type type, const int r)
-{
-	vec v[3];
-	for (int l = 0; l < r; l++)
-		v[l] = load(x + (ptrdiff_t)l * ldx + j);
-	for (int i = 0; i < 4; i++) {
-		vec a = load_w(w->row[i], j, type);
-		if (type == GEMM_Q8)
-			a = a * scale[i];
-		KEEP(a);
-		for (int l = 0; l < r; l++)
-			s[l][i] = muladd(a, v[l], s[l][i]);
-	}
-}
-
-/* What stands bytes behind a block of columns is asked for. */
-INLINE void fetch_block(const struct quad *w, int j, const enum gemm_type type)
-{
-	const int size = type == GEMM_F32 ? 4 : type == GEMM_BF16 ? 2 : 1;
-	for (int i = 0; i < 4; i++)
-		for (int b = 0; b < BLOCK * size; b += 64)
-			__builtin_prefetch(w->row[i] + (ptrdiff_t)j * size + b + w->ahead);
-}
-
-/* r rows of x by the quad. Types but F32 want whole blocks of columns. */
-INLINE void tile(four *out, const float *x, int ldx, const struct quad *w, const enum gemm_type type, const int r,
-                 const bool fetch)
-{
-	int cols = w->cols, j = 0;
-	vec s[3][4], scale[4] = {zero(), zero(), zero(), zero()};
-	for (int l = 0; l < r; l++)
-		for (int i = 0; i < 4; i++)
-			s[l][i] = zero();
-	for (; j + BLOCK <= cols; j += BLOCK) {
-		if (fetch)
-			fetch_block(w, j, type);
-		for (int i = 0; i < 4 && type == GEMM_Q8; i++)
-			scale[i] = all_of(widen(w->scale[i][j / BLOCK]));
-		for (int u = 0; u < BLOCK; u += LANES)
-			columns(s, x, ldx, w, scale, j + u, type, r);
-	}
-	for (; type == GEMM_F32 && j + LANES <= cols; j += LANES)
-		columns(s, x, ldx, w, scale, j, type, r);
-	if (type == GEMM_F32 && j < cols)
-		for (int l = 0; l < r; l++) {
-			vec v = load_some(x + (ptrdiff_t)l * ldx + j, cols - j);
-			for (int i = 0; i < 4; i++)
-				s[l][i] = muladd(load_some((const float *)(const void *)w->row[i] + j, cols - j), v, s[l][i]);
+	__m256i a[4];
+	UNROLL(4) for (int l = 0; l < v; l++)
+		a[l] = _mm256_loadu_si256((const __m256i *)(const void *)(w + l * 32));
+	UNROLL(12) for (int i = 0; i < r; i++) {
+		int32_t four;
+		memcpy(&four, x + i * BLOCK, sizeof four);
+		__m256i b = _mm256_set1_epi32(four), size = _mm256_abs_epi8(b);
+		UNROLL(4) for (int l = 0; l < v; l++) {
+			__m256i two = _mm256_maddubs_epi16(size, _mm256_sign_epi8(a[l], b));
+			s[i][l] = _mm256_add_epi32(s[i][l], _mm256_madd_epi16(two, _mm256_set1_epi16(1)));
 		}
-	for (int l = 0; l < r; l++)
-		out[l] = sums(s[l]);
-}
-
-/* --- widening -------------------------------------------------------------------------- */
-
-/* Columns of a row whose first is a multiple of BLOCK. */
-INLINE void widen_as(float *to, const char *row, const uint16_t *scale, int cols, const enum gemm_type type)
-{
-	int j = 0;
-	for (; j + LANES <= cols; j += LANES) {
-		vec v = load_w(row, j, type);
-		if (type == GEMM_Q8)
-			v = v * all_of(widen(scale[j / BLOCK]));
-		store(to + j, v);
 	}
-	for (; j < cols; j++)
-		to[j] = type == GEMM_BF16 ? widen(((const uint16_t *)(const void *)row)[j])
-		                          : (float)((const int8_t *)row)[j] * widen(scale[j / BLOCK]);
 }
 
-static void widen_row(float *to, const char *row, const uint16_t *scale, int cols, enum gemm_type type)
+INLINE void block_q8(__m256 f[ROWS][4], const int8_t *x, const float *unit, const char *w, int at, const int r, const int v)
 {
-	if (type == GEMM_BF16)
-		widen_as(to, row, scale, cols, GEMM_BF16);
-	else
-		widen_as(to, row, scale, cols, GEMM_Q8);
+	__m256i s[ROWS][4];
+	UNROLL(12) for (int i = 0; i < r; i++)
+		UNROLL(4) for (int l = 0; l < v; l++)
+			s[i][l] = _mm256_setzero_si256();
+	const int8_t *q = (const int8_t *)w + SCALES + at * 4;
+	UNROLL(8) for (int g = 0; g < BLOCK / 4; g++)
+		four_columns(s, x + g * 4, q + g * PANEL * 4, r, v);
+	UNROLL(4) for (int l = 0; l < v; l++) {
+		__m128i narrow = _mm_loadu_si128((const __m128i *)(const void *)(w + (at + l * 8) * 2));
+		__m256 scale = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(narrow), 16));
+		UNROLL(12) for (int i = 0; i < r; i++) {
+			__m256 by = _mm256_mul_ps(scale, _mm256_set1_ps(unit[i]));
+			f[i][l] = _mm256_add_ps(f[i][l], _mm256_mul_ps(_mm256_cvtepi32_ps(s[i][l]), by));
+		}
+	}
 }
+
+INLINE void group_q8(float t[ROWS][PANEL], const void *x, const void *w, int cols, const int r)
+{
+	const int v = WIDE_Q8(r);
+	int blocks = (cols + BLOCK - 1) / BLOCK;
+	const float *unit = (const float *)(const void *)((const int8_t *)x + (ptrdiff_t)r * blocks * BLOCK);
+	for (int at = 0; at < PANEL; at += v * 8) {
+		__m256 f[ROWS][4];
+		UNROLL(12) for (int i = 0; i < r; i++)
+			UNROLL(4) for (int l = 0; l < v; l++)
+				f[i][l] = _mm256_setzero_ps();
+		for (int b = 0; b < blocks; b++)
+			block_q8(f, (const int8_t *)x + (ptrdiff_t)b * r * BLOCK, unit + (ptrdiff_t)b * r,
+			         (const char *)w + (ptrdiff_t)b * Q8_BYTES, at, r, v);
+		UNROLL(12) for (int i = 0; i < r; i++)
+			UNROLL(4) for (int l = 0; l < v; l++)
+				_mm256_storeu_ps(t[i] + at + l * 8, f[i][l]);
+	}
+}
+#else
+INLINE void row_q8(float t[PANEL], const int8_t *x, float unit, const char *w)
+{
+	const uint16_t *scale = (const uint16_t *)(const void *)w;
+	const int8_t *q = (const int8_t *)w + SCALES;
+	int32_t s[PANEL] = {0};
+	for (int g = 0; g < BLOCK / 4; g++, q += PANEL * 4)
+		for (int o = 0; o < PANEL; o++)
+			for (int u = 0; u < 4; u++)
+				s[o] += x[g * 4 + u] * q[o * 4 + u];
+	for (int o = 0; o < PANEL; o++)
+		t[o] += (float)s[o] * (widen(scale[o]) * unit);
+}
+
+INLINE void group_q8(float t[ROWS][PANEL], const void *x, const void *w, int cols, const int r)
+{
+	int blocks = (cols + BLOCK - 1) / BLOCK;
+	const float *unit = (const float *)(const void *)((const int8_t *)x + (ptrdiff_t)r * blocks * BLOCK);
+	for (int i = 0; i < r; i++) {
+		memset(t[i], 0, sizeof t[i]);
+		for (int b = 0; b < blocks; b++)
+			row_q8(t[i], (const int8_t *)x + ((ptrdiff_t)b * r + i) * BLOCK, unit[(ptrdiff_t)b * r + i],
+			       (const char *)w + (ptrdiff_t)b * Q8_BYTES);
+	}
+}
+#endif
 
 /* --- a product ------------------------------------------------------------------------ */
 
-/* r rows of x by the quad: into four columns of `out`, or added to what earlier spans gave. */
-INLINE void rows(float (*out)[LINE], const float *x, int ldx, const int r, const struct quad *w,
-                 const enum gemm_type type, bool first, const bool fetch)
+/* Rows of x are divided as evenly as can be into groups. */
+static int groups_of(int n)
 {
-	four t[3];
-	tile(t, x, ldx, w, type, r, fetch);
-	for (int l = 0; l < r; l++) {
-		four before;
-		memcpy(&before, out[l], sizeof before);
-		t[l] = first ? t[l] : before + t[l];
-		memcpy(out[l], &t[l], sizeof before);
-	}
+	return (n + ROWS - 1) / ROWS;
 }
 
-/* n rows of x by four rows of floats. The first of them fetch what is read next. */
-static void many(float (*out)[LINE], const float *x, int ldx, int n, const struct quad *w, bool first)
+static int group_at(int n, int g)
 {
-	int i;
-	if (n == 1) {
-		rows(out, x, ldx, i = 1, w, GEMM_F32, first, true);
-	} else if (n == 2 || n == 4) { /* four: two and two */
-		rows(out, x, ldx, i = 2, w, GEMM_F32, first, true);
-	} else {
-		rows(out, x, ldx, i = 3, w, GEMM_F32, first, true);
-	}
-	for (; n - i > 4 || n - i == 3; i += 3)
-		rows(out + i, x + (ptrdiff_t)i * ldx, ldx, 3, w, GEMM_F32, first, false);
-	for (; n - i > 1; i += 2)
-		rows(out + i, x + (ptrdiff_t)i * ldx, ldx, 2, w, GEMM_F32, first, false);
-	if (n - i == 1)
-		rows(out + i, x + (ptrdiff_t)i * ldx, ldx, 1, w, GEMM_F32, first, false);
+	return (int)((int64_t)n * g / groups_of(n));
 }
 
-/* One or two rows of x by four rows of bfloat16 or eight bits. */
-static void few(float (*out)[LINE], const float *x, int ldx, int n, const struct quad *w, enum gemm_type type, bool first)
+INLINE void group(float t[ROWS][PANEL], const void *x, const void *w, int cols, enum gemm_type type, const int r)
 {
-	if (n == 1 && type == GEMM_BF16)
-		rows(out, x, ldx, 1, w, GEMM_BF16, first, true);
-	else if (n == 1)
-		rows(out, x, ldx, 1, w, GEMM_Q8, first, true);
+	if (type == GEMM_F32)
+		group_floats(t, x, w, cols, GEMM_F32, r);
 	else if (type == GEMM_BF16)
-		rows(out, x, ldx, 2, w, GEMM_BF16, first, true);
+		group_floats(t, x, w, cols, GEMM_BF16, r);
 	else
-		rows(out, x, ldx, 2, w, GEMM_Q8, first, true);
+		group_q8(t, x, w, cols, r);
 }
 
-/* The quad widened to `wide`. What is read next is asked for on the way. */
-static void widen_quad(struct quad *w, float wide[4][SPAN], enum gemm_type type)
+/* A loop over rows of x knows their number only at run time, and registers want it before. */
+#define CASE(r) \
+	case r: \
+		if (r <= ROWS) \
+			group(t, x, w, cols, type, r <= ROWS ? r : 1); \
+		break;
+static void any_group(float t[ROWS][PANEL], const void *x, const void *w, int cols, enum gemm_type type, int r)
 {
-	size_t size = type == GEMM_BF16 ? 2 : 1;
-	for (int i = 0; i < 4; i++) {
-		for (ptrdiff_t b = 0; b < (ptrdiff_t)size * w->cols; b += 64)
-			__builtin_prefetch(w->row[i] + b + w->ahead);
-		widen_row(wide[i], w->row[i], w->scale[i], w->cols, type);
-		w->row[i] = (const char *)wide[i];
+	switch (r) {
+		CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
 	}
-	w->ahead = 0;
 }
 
-/* Columns from k on of the rows o .. o + 3 of w, of which the last, `end` - 1, may stand for more. */
-static struct quad quad_at(const struct gemm_matrix *m, int o, int end, int k)
+/* Sums into columns o .. o + m - 1 of rows of y. */
+static void put(const struct gemm_product *p, int row, int r, float t[ROWS][PANEL], int o, int m)
 {
-	ptrdiff_t size = m->type == GEMM_F32 ? 4 : m->type == GEMM_BF16 ? 2 : 1;
-	ptrdiff_t blocks = (m->cols + BLOCK - 1) / BLOCK, pitch = m->type == GEMM_Q8 ? blocks * BLOCK : m->cols;
-	struct quad w = {.cols = m->cols - k < SPAN ? m->cols - k : SPAN};
-	w.ahead = (k + SPAN < m->cols ? SPAN : 4 * pitch - k) * size;
-	for (int i = 0; i < 4; i++) {
-		ptrdiff_t row = o + i < end ? o + i : end - 1;
-		w.row[i] = (const char *)m->v + (row * pitch + k) * size;
-		w.scale[i] = m->type == GEMM_Q8 ? m->scale + row * blocks + k / BLOCK : NULL;
+	for (int i = 0; i < r; i++) {
+		float *y = p->y + (ptrdiff_t)(row + i) * p->ldy + o;
+		if (p->bias)
+			for (int l = 0; l < PANEL; l++)
+				t[i][l] += p->bias[o + (l < m ? l : 0)];
+		if (p->add)
+			for (int l = 0; l < m; l++)
+				y[l] += t[i][l];
+		else
+			memcpy(y, t[i], (size_t)m * sizeof *y);
 	}
-	return w;
 }
 
-/* Rows i .. i + n - 1 of x by the rows o .. o + m - 1 of w, at most LINE. */
-static void block(const struct gemm_product *p, int i, int n, int o, int m)
+/* Bytes of a row of x prepared. */
+static ptrdiff_t row_bytes(enum gemm_type type, int cols)
 {
-	float out[SHARE][LINE] __attribute__((aligned(64))), wide[4][SPAN] __attribute__((aligned(64)));
-	const float *x = p->x + (ptrdiff_t)i * p->ldx;
-	enum gemm_type type = p->w.type;
-	for (int q = 0; q < m; q += 4)
-		for (int k = 0; k < p->w.cols; k += SPAN) {
-			struct quad w = quad_at(&p->w, o + q, o + m, k);
-			float (*at)[LINE] = (float(*)[LINE])(out[0] + q);
-			if (type != GEMM_F32 && n <= FEW && w.cols % BLOCK == 0) {
-				few(at, x + k, p->ldx, n, &w, type, k == 0);
-				continue;
-			}
-			if (type != GEMM_F32)
-				widen_quad(&w, wide, type);
-			many(at, x + k, p->ldx, n, &w, k == 0);
-		}
-	for (int r = 0; r < n; r++) {
-		float *y = p->y + (ptrdiff_t)(i + r) * p->ldy + o;
-		for (int l = 0; l < m; l++) {
-			float v = p->bias ? out[r][l] + p->bias[o + l] : out[r][l];
-			y[l] = p->add ? y[l] + v : v;
-		}
-	}
+	if (type == GEMM_Q8)
+		return (ptrdiff_t)((cols + BLOCK - 1) / BLOCK) * (BLOCK + (int)sizeof(float));
+	return (ptrdiff_t)((cols + LINE - 1) / LINE) * LINE * (ptrdiff_t)sizeof(float);
 }
 
 static void run(const struct gemm_product *p, int from, int to)
 {
-	int share = CACHED / p->w.cols / 3 * 3;
-	share = share < 3 ? 3 : share > SHARE ? SHARE : share;
-	for (int i = 0; i < p->n; i += share)
-		for (int o = from; o < to; o += LINE)
-			block(p, i, p->n - i < share ? p->n - i : share, o, to - o < LINE ? to - o : LINE);
+	enum gemm_type type = p->w.type;
+	ptrdiff_t x_row = row_bytes(type, p->w.cols), panel = (ptrdiff_t)gemm_bytes(type, PANEL, p->w.cols);
+	float t[ROWS][PANEL] __attribute__((aligned(64)));
+	for (int o = from; o < to; o += PANEL)
+		for (int g = 0, row = 0; row < p->n; g++) {
+			int end = group_at(p->n, g + 1);
+			any_group(t, (const char *)p->x + row * x_row, (const char *)p->w.v + o / PANEL * panel, p->w.cols, type, end - row);
+			put(p, row, end - row, t, o, to - o < PANEL ? to - o : PANEL);
+			row = end;
+		}
 }
 
-static void row(float *to, const struct gemm_matrix *m, int i)
+/* --- preparing x ---------------------------------------------------------------------- */
+
+static void prepare_floats(float *to, const float *x, int ldx, int r, int cols)
 {
-	if (m->type == GEMM_F32) {
-		memcpy(to, (const float *)m->v + (ptrdiff_t)i * m->cols, (size_t)m->cols * sizeof *to);
-		return;
-	}
-	struct quad w = quad_at(m, i, i + 1, 0);
-	widen_row(to, w.row[0], w.scale[0], m->cols, m->type);
+	for (int j = 0; j < cols; j += LINE)
+		for (int i = 0; i < r; i++, to += LINE) {
+			int m = cols - j < LINE ? cols - j : LINE;
+			const float *from = x + (ptrdiff_t)i * ldx + j;
+			if (m < LINE)
+				memset(to, 0, LINE * sizeof *to);
+			memcpy(to, from, m == LINE ? LINE * sizeof *to : (size_t)m * sizeof *to);
+		}
 }
 
-/* --- narrowing -------------------------------------------------------------------------- */
-
-/* Upwards for a scale: the largest weight of its block must not leave the eight bits. */
-INLINE uint16_t narrow(float f, const bool up)
-{
-	uint32_t u;
-	memcpy(&u, &f, sizeof u);
-	return (uint16_t)((u + (up ? 0xFFFF : 0x7FFF + (u >> 16 & 1))) >> 16);
-}
-
-static bool finite(const float *w, size_t n)
+/* Bits of the largest magnitude: those of a NaN are beyond those of infinity. */
+INLINE uint32_t largest(const float *w, size_t n)
 {
 	uint32_t most = 0;
 #pragma omp simd reduction(max : most)
@@ -387,43 +343,172 @@ static bool finite(const float *w, size_t n)
 		u &= 0x7FFFFFFF;
 		most = u > most ? u : most;
 	}
-	return most < 0x7F800000;
+	return most;
 }
 
-static void to_bf16(uint16_t *to, const float *w, size_t n)
+/* q = w * inverse to the nearest whole number. */
+INLINE void whole(int8_t q[BLOCK], const float w[BLOCK], float inverse)
 {
 #pragma omp simd
-	for (size_t i = 0; i < n; i++)
-		to[i] = narrow(w[i], false);
-}
-
-static void block_to_q8(int8_t *to, uint16_t *scale, const float w[BLOCK])
-{
-	float most = 0;
-#pragma omp simd reduction(max : most)
 	for (int j = 0; j < BLOCK; j++) {
-		float a = w[j] < 0 ? -w[j] : w[j];
-		most = a > most ? a : most;
-	}
-	*scale = narrow(most / 127, true);
-	float s = widen(*scale), inverse = s > 0 ? 1 / s : 0;
-#pragma omp simd
-	for (int j = 0; j < BLOCK; j++) {
-		float q = w[j] * inverse;
-		to[j] = (int8_t)(int)(q + (q < 0 ? -0.5f : 0.5f));
+		float v = w[j] * inverse;
+		q[j] = (int8_t)(int)(v + (v < 0 ? -0.5f : 0.5f));
 	}
 }
 
-static void to_q8(int8_t *to, uint16_t *scale, const float *w, int cols)
+/* Returns the unit. Where x is no number neither is that; where it is next to nothing it becomes nothing. */
+INLINE float prepare_block(int8_t q[BLOCK], const float x[BLOCK])
 {
-	for (int j = 0; j < cols; j += BLOCK) {
+	uint32_t u = largest(x, BLOCK);
+	float most, nan = __builtin_nanf("");
+	memcpy(&most, &u, sizeof most);
+	bool fine = u < 0x7F800000, any = fine && most > 1e-30f;
+	if (any)
+		whole(q, x, 127 / most);
+	else
+		memset(q, 0, BLOCK);
+	return any ? most / 127 : fine ? 0 : nan;
+}
+
+static void prepare_q8(int8_t *to, const float *x, int ldx, int r, int cols)
+{
+	float *unit = (float *)(void *)(to + (ptrdiff_t)r * ((cols + BLOCK - 1) / BLOCK) * BLOCK);
+	for (int j = 0; j < cols; j += BLOCK)
+		for (int i = 0; i < r; i++, to += BLOCK) {
+			float last[BLOCK] = {0};
+			const float *from = x + (ptrdiff_t)i * ldx + j;
+			if (cols - j < BLOCK)
+				memcpy(last, from, (size_t)(cols - j) * sizeof *last);
+			*unit++ = prepare_block(to, cols - j < BLOCK ? last : from);
+		}
+}
+
+static void prepare(void *to, enum gemm_type type, const float *x, int ldx, int n, int cols)
+{
+	for (int g = 0, row = 0; row < n; g++) {
+		int end = group_at(n, g + 1);
+		char *at = (char *)to + row * row_bytes(type, cols);
+		if (type == GEMM_Q8)
+			prepare_q8((int8_t *)at, x + (ptrdiff_t)row * ldx, ldx, end - row, cols);
+		else
+			prepare_floats((float *)(void *)at, x + (ptrdiff_t)row * ldx, ldx, end - row, cols);
+		row = end;
+	}
+}
+
+/* --- packing w -------------------------------------------------------------------------- */
+
+static bool finite(const float *w, size_t n)
+{
+	return largest(w, n) < 0x7F800000;
+}
+
+typedef uint32_t eight __attribute__((vector_size(32)));
+
+/* Rows become columns. */
+INLINE void transpose(eight r[8])
+{
+	eight a[8], b[8];
+	UNROLL(4) for (int i = 0; i < 8; i += 2) {
+		a[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+		a[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+	}
+	UNROLL(2) for (int i = 0; i < 8; i += 4)
+		UNROLL(2) for (int k = 0; k < 2; k++) {
+			b[i + 2 * k] = __builtin_shufflevector(a[i + k], a[i + k + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+			b[i + 2 * k + 1] = __builtin_shufflevector(a[i + k], a[i + k + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+		}
+	UNROLL(4) for (int i = 0; i < 4; i++) {
+		r[i] = __builtin_shufflevector(b[i], b[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+		r[i + 4] = __builtin_shufflevector(b[i], b[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+	}
+}
+
+/* Rows o .. o + 7 of w's n, columns j .. j + 7 of its cols, zeros around them. */
+INLINE void read_eight(eight v[8], const float *w, int ldw, int o, int n, int j, int cols)
+{
+	memset(v, 0, 8 * sizeof *v);
+	UNROLL(8) for (int i = 0; i < 8; i++) {
+		const float *from = w + (ptrdiff_t)(o + i) * ldw + j;
+		if (o + i < n && j + 8 <= cols)
+			memcpy(&v[i], from, sizeof v[i]);
+		else if (o + i < n && j < cols)
+			memcpy(&v[i], from, (size_t)(cols - j) * sizeof *from);
+	}
+}
+
+/* Eight rows from o on, columns j .. j + 7, to their place in a panel. */
+INLINE void pack_eight(float *panel, const float *w, int ldw, int o, int n, int j, int cols, const enum gemm_type type)
+{
+	eight v[8];
+	read_eight(v, w, ldw, o, n, j, cols);
+	transpose(v);
+	for (int k = 0; k < 8 && type == GEMM_F32 && j + k < cols; k++)
+		memcpy(panel + (ptrdiff_t)(j + k) * PANEL + o, &v[k], sizeof *v);
+	for (int k = 0; k < 8 && type == GEMM_BF16; k++)
+		v[k] += 0x7FFF + (v[k] >> 16 & 1);
+	for (int k = 0; k < 8 && type == GEMM_BF16 && j + k < cols; k += 2) {
+		eight two = v[k] >> 16 | (v[k + 1] & 0xFFFF0000);
+		memcpy(panel + (ptrdiff_t)(j + k) / 2 * PANEL + o, &two, sizeof two);
+	}
+}
+
+INLINE void pack_floats(float *panel, const float *w, int ldw, int n, int cols, const enum gemm_type type)
+{
+	/* as much as a cache line of each row at a time: rows may stand so far apart that all fall into one place of the cache */
+	for (int j = 0; j < cols; j += LINE)
+		for (int o = 0; o < PANEL; o += 8)
+			for (int k = j; k < j + LINE; k += 8)
+				pack_eight(panel, w, ldw, o, n, k, cols, type);
+}
+
+/* Upwards: the largest weight of its block must not leave the eight bits. */
+INLINE uint16_t scale_of(const float w[BLOCK])
+{
+	uint32_t u = largest(w, BLOCK);
+	float most;
+	memcpy(&most, &u, sizeof most);
+	most /= 127;
+	memcpy(&u, &most, sizeof u);
+	return (uint16_t)((u + 0xFFFF) >> 16);
+}
+
+/* Eight rows from o on, m <= BLOCK columns, into a block of a panel. */
+static void pack_q8(char *block, const float *w, int ldw, int o, int n, int m)
+{
+	uint16_t scale[8] = {0};
+	int8_t q[8][BLOCK] = {{0}};
+	eight v[8];
+	for (int i = 0; i < 8 && o + i < n; i++) {
 		float last[BLOCK] = {0};
-		if (cols - j < BLOCK)
-			memcpy(last, w + j, (size_t)(cols - j) * sizeof *last);
-		block_to_q8(to + j, scale + j / BLOCK, cols - j < BLOCK ? last : w + j);
+		const float *from = w + (ptrdiff_t)(o + i) * ldw;
+		if (m < BLOCK)
+			memcpy(last, from, (size_t)m * sizeof *last);
+		from = m < BLOCK ? last : from;
+		scale[i] = scale_of(from);
+		float s = widen(scale[i]);
+		whole(q[i], from, s > 0 ? 1 / s : 0);
 	}
+	memcpy(v, q, sizeof q);
+	transpose(v);
+	memcpy(block + (size_t)o * sizeof *scale, scale, sizeof scale);
+	for (int g = 0; g < BLOCK / 4; g++)
+		memcpy(block + SCALES + (g * PANEL + o) * 4, &v[g], sizeof *v);
+}
+
+static void pack(const struct gemm_matrix *m, int row, int col, const float *w, int ldw, int n, int cols)
+{
+	char *panel = (char *)m->v + (size_t)(row / PANEL) * gemm_bytes(m->type, PANEL, m->cols);
+	if (m->type == GEMM_F32)
+		pack_floats((float *)(void *)panel + (ptrdiff_t)col * PANEL, w, ldw, n, cols, GEMM_F32);
+	else if (m->type == GEMM_BF16)
+		pack_floats((float *)(void *)panel + (ptrdiff_t)col / 2 * PANEL, w, ldw, n, cols, GEMM_BF16);
+	else
+		for (int j = 0; j < cols; j += BLOCK)
+			for (int o = 0; o < PANEL; o += 8)
+				pack_q8(panel + (ptrdiff_t)(col + j) / BLOCK * Q8_BYTES, w + j, ldw, o, n, cols - j < BLOCK ? cols - j : BLOCK);
 }
 
 extern const struct gemm CAT(gemm_isa_, ISA);
-const struct gemm CAT(gemm_isa_, ISA) = {STR(ISA), run, row, finite, to_bf16, to_q8};
+const struct gemm CAT(gemm_isa_, ISA) = {STR(ISA), run, prepare, finite, pack};
 #endif
