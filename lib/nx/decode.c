@@ -3,7 +3,7 @@
 #include "nx/attention.h"
 #include "nx/gemm.h"
 #include "nx/kernel.h"
-#include "nx/matmul.h"
+#include "nx/kvcache.h"
 #include "nx/span.h"
 
 #include <math.h>
@@ -15,15 +15,13 @@
  * matrix products to be fast, short enough that activations stay small. A part is
  * divided only at multiples of STRIP of its own tokens, between which attention
  * looks at it strip by strip: so its results do not depend on its company. */
-enum { PIECE = 256, STRIP = 64, FIRST_CAP = 256, ALIGN = 64 };
+enum { PIECE = 256, STRIP = KVCACHE_STRIP, ALIGN = 64 };
 
 /* Products that can run side by side, at most; rows that one call multiplies, which stay in the second cache. */
 enum { STEPS = 2, CHUNK = 64 };
 
 struct decode_seq {
-	const struct config *c;
-	float *kv; /* [layer][k, v][head][cap][hd] */
-	int len, cap;
+	struct kvcache kv;
 };
 
 /* What passes from one weight matrix to the next, for up to cap tokens. */
@@ -34,7 +32,8 @@ struct rows {
 	float *att;         /* (cap, C) */
 	float *up;          /* (cap, F) */
 	float *mean, *rstd; /* (cap) what layernorm keeps for the way back: not used here */
-	float *ready[STEPS]; /* (cap, C or F) what a product reads, as it wants it */
+	float *ready[STEPS]; /* (cap, C) what a product reads, as it wants it */
+	float *active;       /* (cap, F) the same of what the activation made */
 	int cap;
 };
 
@@ -51,7 +50,6 @@ struct decode {
 	struct frozen view; /* what f is where the weights were a model's */
 	const struct kernel *kr;
 	const struct gemm *gm;
-	const struct matmul *mm;
 	struct pool *pool;
 	struct attention_angles angles;
 	struct rows r;
@@ -79,57 +77,11 @@ static int replace(float **p, size_t n, struct err *e)
 
 /* --- a sequence ---------------------------------------------------------------- */
 
-/* First key (which 0) or value (which 1) of a head, for a cache of cap tokens. */
-static size_t place(const struct config *c, int cap, int layer, int which, int head)
-{
-	size_t plane = (size_t)cap * (size_t)c->head_dim;
-	return (((size_t)layer * 2 + (size_t)which) * (size_t)c->heads + (size_t)head) * plane;
-}
-
-static float *keys(struct decode_seq *s, int layer, int head)
-{
-	return s->kv + place(s->c, s->cap, layer, 0, head);
-}
-
-static float *values(struct decode_seq *s, int layer, int head)
-{
-	return s->kv + place(s->c, s->cap, layer, 1, head);
-}
-
-/* The tokens of `from` into kv, a cache of cap tokens. */
-static void copy_tokens(float *kv, int cap, const struct decode_seq *from)
-{
-	const struct config *c = from->c;
-	for (int l = 0; l < c->layers && from->len; l++)
-		for (int w = 0; w < 2; w++)
-			for (int h = 0; h < c->heads; h++)
-				memcpy(kv + place(c, cap, l, w, h), from->kv + place(c, from->cap, l, w, h),
-				       (size_t)from->len * (size_t)c->head_dim * sizeof *kv);
-}
-
-/* Room for n tokens, of which those of `old` are there already. */
-static int grow(struct decode_seq *s, int n, const struct decode_seq *old, struct err *e)
-{
-	int cap = s->cap ? s->cap : FIRST_CAP;
-	while (cap < n)
-		cap = cap > INT32_MAX / 2 ? n : cap * 2;
-	if (cap == s->cap)
-		return 0;
-	float *kv = floats(place(s->c, cap, s->c->layers, 0, 0));
-	if (!kv)
-		return err_mem(e);
-	copy_tokens(kv, cap, old);
-	free(s->kv);
-	s->kv = kv;
-	s->cap = cap;
-	return 0;
-}
-
 struct decode_seq *decode_seq_open(struct decode *d, struct err *e)
 {
 	struct decode_seq *s = calloc(1, sizeof *s);
 	if (s)
-		s->c = &d->f->cfg;
+		s->kv.c = &d->f->cfg;
 	else
 		err_mem(e);
 	return s;
@@ -137,32 +89,23 @@ struct decode_seq *decode_seq_open(struct decode *d, struct err *e)
 
 void decode_seq_reset(struct decode_seq *s)
 {
-	s->len = 0;
+	s->kv.len = 0;
 }
 
 int decode_seq_length(const struct decode_seq *s)
 {
-	return s->len;
+	return s->kv.len;
 }
 
 int decode_seq_copy(struct decode_seq *to, const struct decode_seq *from, struct err *e)
 {
-	if (to == from)
-		return 0;
-	if (from->len > to->cap) {
-		if (grow(to, from->len, from, e))
-			return -1;
-	} else {
-		copy_tokens(to->kv, to->cap, from);
-	}
-	to->len = from->len;
-	return 0;
+	return kvcache_copy(&to->kv, &from->kv, e);
 }
 
 void decode_seq_close(struct decode_seq *s)
 {
 	if (s)
-		free(s->kv);
+		kvcache_release(&s->kv);
 	free(s);
 }
 
@@ -187,8 +130,10 @@ static int grow_rows(struct decode *d, int n, struct err *e)
 	    replace(&r->mean, k, e) || replace(&r->rstd, k, e))
 		return -1;
 	for (int i = 0; i < STEPS; i++)
-		if (replace(&r->ready[i], k * ready_row(c->hidden > c->ffn ? c->hidden : c->ffn), e))
+		if (replace(&r->ready[i], k * ready_row(c->hidden), e))
 			return -1;
+	if (replace(&r->active, k * ready_row(c->ffn), e))
+		return -1;
 	r->cap = n;
 	return 0;
 }
@@ -196,7 +141,7 @@ static int grow_rows(struct decode *d, int n, struct err *e)
 /* Scores of a strip of queries over up to `keys` keys, for each thread. */
 static int grow_scratch(struct decode *d, int nkeys, struct err *e)
 {
-	size_t strip = attention_scratch(matmul_best(false), nkeys, d->f->cfg.head_dim, false), need = strip * (size_t)pool_threads(d->pool);
+	size_t strip = kvcache_scratch(&d->f->cfg, nkeys), need = strip * (size_t)pool_threads(d->pool);
 	if (need > d->scratch_n) {
 		d->scratch_n = 0;
 		if (replace(&d->scratch, need, e))
@@ -225,7 +170,10 @@ struct step {
 	struct gemm_product p;
 	const float *x; /* (n, w.cols) */
 	float *ready;   /* the same as p wants it, chunk by chunk */
+	bool made;      /* it is: the stage before has made it */
 	bool activate;
+	enum gemm_type then; /* and then its result is made ready for a matrix of this type, */
+	float *next;         /* here */
 };
 
 /* Products that can run side by side: task i multiplies a chunk of rows by a slice of
@@ -247,8 +195,9 @@ static void prepare_chunk(void *arg, int i)
 	const struct stage *s = arg;
 	for (const struct step *t = s->s; t < s->s + s->n; t++) {
 		int from = cut(t->p.n, s->chunks, i), to = cut(t->p.n, s->chunks, i + 1), cols = t->p.w.cols;
-		s->d->gm->prepare(t->ready + (size_t)from * ready_row(cols), t->p.w.type, t->x + (size_t)from * (size_t)cols, cols,
-		                  to - from, cols);
+		if (!t->made)
+			s->d->gm->prepare(t->ready + (size_t)from * ready_row(cols), t->p.w.type, t->x + (size_t)from * (size_t)cols, cols,
+			                  to - from, cols, 0, cols);
 	}
 }
 
@@ -260,6 +209,16 @@ static struct gemm_product chunk_of(const struct step *t, int from, int to)
 	p.x = t->ready + (size_t)from * ready_row(p.w.cols);
 	p.y += (size_t)from * (size_t)p.ldy;
 	return p;
+}
+
+/* Columns from .. to - 1 of a chunk's result, which is row `at` of all on: they are in the caches still. */
+static void activate(const struct decode *d, const struct step *t, const struct gemm_product *p, int at, int from, int to)
+{
+	for (int r = 0; r < p->n; r++) {
+		float *y = p->y + (size_t)r * (size_t)p->ldy + from;
+		d->kr->act(y, y, (size_t)(to - from), d->f->cfg.act);
+	}
+	d->gm->prepare(t->next + (size_t)at * ready_row(p->w.rows), t->then, p->y, p->ldy, p->n, p->w.rows, from, to);
 }
 
 static void multiply(void *arg, int i)
@@ -275,10 +234,8 @@ static void multiply(void *arg, int i)
 		if (from >= to)
 			continue;
 		s->d->gm->run(&p, from, to);
-		for (int r = 0; r < p.n && t->activate; r++) {
-			float *y = p.y + (size_t)r * (size_t)p.ldy + from;
-			s->d->kr->act(y, y, (size_t)(to - from), s->d->f->cfg.act);
-		}
+		if (t->activate)
+			activate(s->d, t, &p, cut(t->p.n, s->chunks, chunk), from, to);
 	}
 }
 
@@ -289,7 +246,7 @@ static void run_stage(struct decode *d, const struct step *s, int n)
 	struct stage t = {d, own, n, (s->p.n + CHUNK - 1) / CHUNK, 1};
 	for (int i = 0; i < n; i++) {
 		own[i] = s[i];
-		own[i].ready = d->r.ready[i];
+		own[i].ready = s[i].made ? d->r.active : d->r.ready[i];
 	}
 	t.slices = (wanted + t.chunks - 1) / t.chunks;
 	if (t.chunks == 1)
@@ -311,9 +268,18 @@ static struct step added(struct step s)
 	return s;
 }
 
-static struct step activated(struct step s)
+/* Its result is for a matrix of this type. */
+static struct step activated(const struct decode *d, struct step s, enum gemm_type then)
 {
 	s.activate = true;
+	s.then = then;
+	s.next = d->r.active;
+	return s;
+}
+
+static struct step on_active(struct step s)
+{
+	s.made = true;
 	return s;
 }
 
@@ -357,28 +323,23 @@ struct attend {
 static void remember(struct decode *d, int layer, const struct span *s, int h)
 {
 	const struct config *c = &d->f->cfg;
-	int half = c->rotary_dims / 2, hd = c->head_dim;
-	float *k = keys(s->seq, layer, h) + (size_t)s->seq->len * (size_t)hd;
-	float *v = values(s->seq, layer, h) + (size_t)s->seq->len * (size_t)hd;
+	int hd = c->head_dim, ld = 3 * c->hidden;
+	float *q = d->r.qkv + (size_t)s->at * (size_t)ld + (size_t)h * 3 * (size_t)hd;
 	for (int i = 0; i < s->n; i++) {
-		float *q = d->r.qkv + ((size_t)(s->at + i) * (size_t)c->heads + (size_t)h) * 3 * (size_t)hd;
-		size_t angle = (size_t)(s->seq->len + i) * (size_t)half;
-		d->kr->rotary(q, d->angles.cos + angle, d->angles.sin + angle, 1, 1, hd, c->rotary_dims, 1);
-		memcpy(k + (size_t)i * (size_t)hd, q + hd, (size_t)hd * sizeof *k);
-		memcpy(v + (size_t)i * (size_t)hd, q + 2 * hd, (size_t)hd * sizeof *v);
+		size_t angle = (size_t)(s->seq->kv.len + i) * (size_t)(c->rotary_dims / 2);
+		d->kr->rotary(q + (size_t)i * (size_t)ld, d->angles.cos + angle, d->angles.sin + angle, 1, 1, hd, c->rotary_dims, 1);
 	}
+	kvcache_put(&s->seq->kv, layer, h, q + hd, q + 2 * hd, ld, s->n);
 }
 
 /* Queries from .. from + n - 1 of the span, the first of them into row `to` of the result. */
 static void look(struct decode *d, int layer, const struct span *s, int h, int from, int n, int to, float *scratch)
 {
 	const struct config *c = &d->f->cfg;
-	int hd = c->head_dim;
-	const float *q = d->r.qkv + ((size_t)(s->at + from) * (size_t)c->heads + (size_t)h) * 3 * (size_t)hd;
-	struct attention_head head = {q, keys(s->seq, layer, h), values(s->seq, layer, h), 3 * c->hidden, hd, hd, n,
-	                              s->seq->len + from + n, hd};
-	attention_forward(d->kr, d->mm, &head, d->r.att + (size_t)to * (size_t)c->hidden + (size_t)h * (size_t)hd, c->hidden, NULL,
-	                  scratch);
+	int ld = 3 * c->hidden;
+	size_t at = (size_t)h * (size_t)c->head_dim;
+	struct kvcache_queries q = {layer, h, d->r.qkv + (size_t)(s->at + from) * (size_t)ld + 3 * at, ld, n, s->seq->kv.len + from + n};
+	kvcache_attend(&s->seq->kv, d->gm, d->kr, &q, d->r.att + (size_t)to * (size_t)c->hidden + at, c->hidden, scratch);
 }
 
 static void attend_slot(void *arg, int slot)
@@ -424,12 +385,13 @@ static void layer(struct decode *d, int l)
 	struct rows *r = &d->r;
 	int n = d->nrows;
 	bool top = l + 1 == c->layers, fused = c->parallel && (!top || d->nlast == n);
+	const struct gemm_matrix *up_w = frozen_matrix(d->f, y->up_w), *down_w = frozen_matrix(d->f, y->down_w);
 	struct step qkv = product(d, r->qkv, r->h1, n, frozen_matrix(d->f, y->qkv_w), y->qkv_b);
 
 	norm(d, r->h1, r->x, y->ln1_w, y->ln1_b, n);
 	if (fused) {
 		norm(d, r->h2, r->x, y->ln2_w, y->ln2_b, n);
-		run_stage(d, (struct step[]){qkv, activated(product(d, r->up, r->h2, n, frozen_matrix(d->f, y->up_w), y->up_b))}, 2);
+		run_stage(d, (struct step[]){qkv, activated(d, product(d, r->up, r->h2, n, up_w, y->up_b), down_w->type)}, 2);
 	} else {
 		run_stage(d, &qkv, 1);
 	}
@@ -437,8 +399,8 @@ static void layer(struct decode *d, int l)
 	if (top && (n = keep_last(d)) == 0)
 		return;
 	struct step dense = added(product(d, r->x, r->att, n, frozen_matrix(d->f, y->dense_w), y->dense_b));
-	struct step up = activated(product(d, r->up, r->h2, n, frozen_matrix(d->f, y->up_w), y->up_b));
-	struct step down = added(product(d, r->x, r->up, n, frozen_matrix(d->f, y->down_w), y->down_b));
+	struct step up = activated(d, product(d, r->up, r->h2, n, up_w, y->up_b), down_w->type);
+	struct step down = added(on_active(product(d, r->x, r->up, n, down_w, y->down_b)));
 	if (c->parallel) {
 		if (!fused) {
 			norm(d, r->h2, r->x, y->ln2_w, y->ln2_b, n);
@@ -466,7 +428,7 @@ static void run_piece(struct decode *d, float *y)
 	for (int l = 0; l < c->layers; l++)
 		layer(d, l);
 	for (struct span *s = d->span; s < d->span + d->nspan; s++)
-		s->seq->len += s->n;
+		s->seq->kv.len += s->n;
 	if (d->nlast) {
 		norm(d, d->r.h1, d->r.x, lay->lnf_w, lay->lnf_b, d->nlast);
 		struct step head = product(d, y, d->r.h1, d->nlast, frozen_head(d->f), SIZE_MAX);
@@ -512,14 +474,14 @@ int decode_parts(struct decode *d, const struct decode_part *parts, int n, struc
 		for (int i = 0; i < p->nids; i++)
 			if (p->ids[i] < 0 || p->ids[i] >= c->vocab)
 				return err_data(e, "token id %d is outside the model's vocabulary of %d", p->ids[i], c->vocab);
-		if (p->nids > INT32_MAX - p->seq->len)
+		if (p->nids > INT32_MAX - p->seq->kv.len)
 			return err_data(e, "more tokens than a sequence can have");
-		if (p->seq->len + p->nids > longest)
-			longest = p->seq->len + p->nids;
+		if (p->seq->kv.len + p->nids > longest)
+			longest = p->seq->kv.len + p->nids;
 		total += p->nids;
 	}
 	for (const struct decode_part *p = parts; p < parts + n; p++)
-		if (grow(p->seq, p->seq->len + p->nids, p->seq, e))
+		if (kvcache_grow(&p->seq->kv, p->seq->kv.len + p->nids, &p->seq->kv, e))
 			return -1;
 	if (grow_rows(d, total < PIECE ? (int)total : PIECE, e) || grow_logits(d, n, e) || grow_scratch(d, longest, e) ||
 	    attention_angles_upto(&d->angles, c, longest, e))
@@ -552,12 +514,12 @@ int decode_vocab(const struct decode *d)
 
 int decode_length(const struct decode *d)
 {
-	return d->own.len;
+	return d->own.kv.len;
 }
 
 void decode_reset(struct decode *d)
 {
-	d->own.len = 0;
+	d->own.kv.len = 0;
 }
 
 struct decode *decode_over(const struct frozen *f, int threads, struct err *e)
@@ -570,8 +532,7 @@ struct decode *decode_over(const struct frozen *f, int threads, struct err *e)
 	d->f = f;
 	d->kr = kernel_best();
 	d->gm = gemm_best();
-	d->mm = matmul_best(false);
-	d->own.c = &f->cfg;
+	d->own.kv.c = &f->cfg;
 	d->pool = pool_open(threads);
 	if (!d->pool || grow_logits(d, 1, e)) {
 		err_mem(e);
@@ -593,7 +554,7 @@ struct decode *decode_open(const struct model *m, int threads, struct err *e)
 	}
 	d->view = view;
 	d->f = &d->view;
-	d->own.c = &d->view.cfg;
+	d->own.kv.c = &d->view.cfg;
 	return d;
 }
 
@@ -603,9 +564,10 @@ void decode_close(struct decode *d)
 		return;
 	struct rows *r = &d->r;
 	float *all[] = {r->x,    r->h1,   r->h2,       r->qkv,      r->att,    r->up,    r->mean,
-	                r->rstd, r->ready[0], r->ready[1], d->own.kv, d->scratch, d->logits};
+	                r->rstd, r->ready[0], r->ready[1], r->active, d->scratch, d->logits};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free(all[i]);
+	kvcache_release(&d->own.kv);
 	attention_angles_release(&d->angles);
 	frozen_release(&d->view);
 	pool_close(d->pool);

@@ -3,7 +3,7 @@
  *	const struct gemm *g = gemm_best();
  *	struct gemm_matrix w = {GEMM_F32, 50304, 512, aligned_alloc(64, gemm_bytes(GEMM_F32, 50304, 512))};
  *	g->pack(&w, 0, 0, weights, 512, 32, 512);    once: so for each panel of 32 rows
- *	g->prepare(x, w.type, rows, 512, 16, 512);   gemm_prepared(w.type, 16, 512) bytes at x
+ *	g->prepare(x, w.type, rows, 512, 16, 512, 0, 512);   gemm_prepared(w.type, 16, 512) bytes at x
  *	struct gemm_product p = {.y = y, .ldy = 50304, .x = x, .n = 16, .w = w};
  *	g->run(&p, 0, w.rows);
  *
@@ -60,8 +60,9 @@ struct gemm {
 	const char *name; /* "base", "avx2", "avx512" */
 	/* The columns from <= o < to of y: multiples of GEMM_PANEL, or w.rows. */
 	void (*run)(const struct gemm_product *p, int from, int to);
-	/* n rows of floats, ldx apart, as products want them. */
-	void (*prepare)(void *to, enum gemm_type type, const float *x, int ldx, int n, int cols);
+	/* The columns from <= j < to, multiples of GEMM_BLOCK or cols, of n rows of floats, ldx apart, as products want
+	 * them. */
+	void (*prepare)(void *at, enum gemm_type type, const float *x, int ldx, int n, int cols, int from, int to);
 	bool (*finite)(const float *w, size_t n); /* neither infinities nor NaN among them */
 	/* Finite weights, n rows of cols, ldw apart, into the matrix at (row, col): row begins a panel, which n or
 	 * the matrix ends; col is a multiple of GEMM_BLOCK, and so is cols where the matrix's columns go on.

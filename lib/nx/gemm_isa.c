@@ -77,6 +77,9 @@ enum {
 	BLOCK = GEMM_BLOCK,
 	/* A row of x lies in pieces of so many floats, a cache line, those of a group's rows in turn. */
 	LINE = 16,
+	/* Where a panel is for one group, what stands so many bytes ahead is asked for. Otherwise the last group
+	 * asks for the next panel. */
+	NEAR = 1024,
 	/* Bytes of a block of a panel in Q8, and of its scales. */
 	SCALES = PANEL * sizeof(uint16_t),
 	Q8_BYTES = SCALES + PANEL * BLOCK,
@@ -115,9 +118,16 @@ INLINE void columns(vec s[ROWS][PANEL / LANES], const float *x, const float *w, 
 	column(s, x + 1, a, r, v);
 }
 
+/* What stands `ahead` of these bytes is asked for, into the second cache. */
+INLINE void fetch(const void *p, const int bytes, ptrdiff_t ahead)
+{
+	UNROLL(4) for (int b = 0; b < bytes; b += 64)
+		__builtin_prefetch((const char *)p + b + ahead, 0, 2);
+}
+
 /* The sums of r rows of x with WIDE(r) registers of lanes of a panel into t. */
-INLINE void tile_floats(float t[ROWS][PANEL], const float *x, const float *w, int cols, const enum gemm_type type,
-                        const int r)
+INLINE void tile_floats(float t[ROWS][PANEL], const float *x, const float *w, int cols, ptrdiff_t ahead,
+                        const enum gemm_type type, const int r)
 {
 	const int v = WIDE(r), step = type == GEMM_F32 ? 1 : 2;
 	vec s[ROWS][PANEL / LANES];
@@ -126,8 +136,10 @@ INLINE void tile_floats(float t[ROWS][PANEL], const float *x, const float *w, in
 			s[i][l] = zero();
 	int j = 0;
 	for (; j + LINE <= cols; j += LINE, x += r * LINE)
-		UNROLL(4) for (int u = 0; u < LINE; u += step, w += PANEL)
+		UNROLL(4) for (int u = 0; u < LINE; u += step, w += PANEL) {
+			fetch(w, v * LANES * (int)sizeof *w, ahead);
 			columns(s, x + u, w, type, true, r, v);
+		}
 	for (; j + step <= cols; j += step, x += step, w += PANEL)
 		columns(s, x, w, type, true, r, v);
 	if (j < cols)
@@ -138,11 +150,11 @@ INLINE void tile_floats(float t[ROWS][PANEL], const float *x, const float *w, in
 }
 
 /* A group by a whole panel. */
-INLINE void group_floats(float t[ROWS][PANEL], const void *x, const void *w, int cols, const enum gemm_type type,
-                         const int r)
+INLINE void group_floats(float t[ROWS][PANEL], const void *x, const void *w, int cols, ptrdiff_t ahead,
+                         const enum gemm_type type, const int r)
 {
 	for (int at = 0; at < PANEL; at += WIDE(r) * LANES)
-		tile_floats((float(*)[PANEL])(t[0] + at), x, (const float *)w + at, cols, type, r);
+		tile_floats((float(*)[PANEL])(t[0] + at), x, (const float *)w + at, cols, ahead, type, r);
 }
 
 /* --- eight bits ------------------------------------------------------------------------ */
@@ -257,12 +269,13 @@ static int group_at(int n, int g)
 	return (int)((int64_t)n * g / groups_of(n));
 }
 
-INLINE void group(float t[ROWS][PANEL], const void *x, const void *w, int cols, enum gemm_type type, const int r)
+INLINE void group(float t[ROWS][PANEL], const void *x, const void *w, int cols, ptrdiff_t ahead, enum gemm_type type,
+                  const int r)
 {
 	if (type == GEMM_F32)
-		group_floats(t, x, w, cols, GEMM_F32, r);
+		group_floats(t, x, w, cols, ahead, GEMM_F32, r);
 	else if (type == GEMM_BF16)
-		group_floats(t, x, w, cols, GEMM_BF16, r);
+		group_floats(t, x, w, cols, ahead, GEMM_BF16, r);
 	else
 		group_q8(t, x, w, cols, r);
 }
@@ -271,28 +284,47 @@ INLINE void group(float t[ROWS][PANEL], const void *x, const void *w, int cols, 
 #define CASE(r) \
 	case r: \
 		if (r <= ROWS) \
-			group(t, x, w, cols, type, r <= ROWS ? r : 1); \
+			group(t, x, w, cols, ahead, type, r <= ROWS ? r : 1); \
 		break;
-static void any_group(float t[ROWS][PANEL], const void *x, const void *w, int cols, enum gemm_type type, int r)
+static void any_group(float t[ROWS][PANEL], const void *x, const void *w, int cols, ptrdiff_t ahead, enum gemm_type type,
+                      int r)
 {
 	switch (r) {
 		CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
 	}
 }
 
-/* Sums into columns o .. o + m - 1 of rows of y. */
+/* A row's sums into m columns of y, with or without bias and what was there. */
+INLINE void put_row(float *y, const float *t, const float *bias, bool add, const int m)
+{
+	float v[PANEL];
+	memcpy(v, t, (size_t)m * sizeof *v);
+	for (int l = 0; l < m && bias; l++)
+		v[l] += bias[l];
+	for (int l = 0; l < m && add; l++)
+		v[l] = y[l] + v[l];
+	memcpy(y, v, (size_t)m * sizeof *v);
+}
+
 static void put(const struct gemm_product *p, int row, int r, float t[ROWS][PANEL], int o, int m)
 {
+	const float *bias = p->bias ? p->bias + o : NULL;
 	for (int i = 0; i < r; i++) {
 		float *y = p->y + (ptrdiff_t)(row + i) * p->ldy + o;
-		if (p->bias)
-			for (int l = 0; l < PANEL; l++)
-				t[i][l] += p->bias[o + (l < m ? l : 0)];
-		if (p->add)
-			for (int l = 0; l < m; l++)
-				y[l] += t[i][l];
+		if (m == PANEL)
+			put_row(y, t[i], bias, p->add, PANEL);
 		else
-			memcpy(y, t[i], (size_t)m * sizeof *y);
+			put_row(y, t[i], bias, p->add, m);
+	}
+}
+
+/* Where sums will go is asked for before they are taken: rows of y are far from each other. */
+static void expect(const struct gemm_product *p, int row, int r, int o)
+{
+	for (int i = 0; i < r; i++) {
+		const float *y = p->y + (ptrdiff_t)(row + i) * p->ldy + o;
+		__builtin_prefetch(y, 1);
+		__builtin_prefetch(y + LINE, 1);
 	}
 }
 
@@ -312,7 +344,9 @@ static void run(const struct gemm_product *p, int from, int to)
 	for (int o = from; o < to; o += PANEL)
 		for (int g = 0, row = 0; row < p->n; g++) {
 			int end = group_at(p->n, g + 1);
-			any_group(t, (const char *)p->x + row * x_row, (const char *)p->w.v + o / PANEL * panel, p->w.cols, type, end - row);
+			const char *x = (const char *)p->x + row * x_row, *w = (const char *)p->w.v + o / PANEL * panel;
+			expect(p, row, end - row, o);
+			any_group(t, x, w, p->w.cols, end < p->n ? 0 : g == 0 ? NEAR : panel, type, end - row);
 			put(p, row, end - row, t, o, to - o < PANEL ? to - o : PANEL);
 			row = end;
 		}
@@ -320,15 +354,16 @@ static void run(const struct gemm_product *p, int from, int to)
 
 /* --- preparing x ---------------------------------------------------------------------- */
 
-static void prepare_floats(float *to, const float *x, int ldx, int r, int cols)
+/* Columns from .. to - 1 of r rows. */
+static void prepare_floats(float *at, const float *x, int ldx, int r, int from, int to)
 {
-	for (int j = 0; j < cols; j += LINE)
-		for (int i = 0; i < r; i++, to += LINE) {
-			int m = cols - j < LINE ? cols - j : LINE;
-			const float *from = x + (ptrdiff_t)i * ldx + j;
-			if (m < LINE)
-				memset(to, 0, LINE * sizeof *to);
-			memcpy(to, from, m == LINE ? LINE * sizeof *to : (size_t)m * sizeof *to);
+	at += (ptrdiff_t)from * r;
+	for (int j = from; j < to; j += LINE)
+		for (int i = 0; i < r; i++, at += LINE) {
+			const float *line = x + (ptrdiff_t)i * ldx + j;
+			if (to - j < LINE)
+				memset(at, 0, LINE * sizeof *at);
+			memcpy(at, line, to - j < LINE ? (size_t)(to - j) * sizeof *at : LINE * sizeof *at);
 		}
 }
 
@@ -370,28 +405,29 @@ INLINE float prepare_block(int8_t q[BLOCK], const float x[BLOCK])
 	return any ? most / 127 : fine ? 0 : nan;
 }
 
-static void prepare_q8(int8_t *to, const float *x, int ldx, int r, int cols)
+static void prepare_q8(int8_t *q, const float *x, int ldx, int r, int cols, int from, int to)
 {
-	float *unit = (float *)(void *)(to + (ptrdiff_t)r * ((cols + BLOCK - 1) / BLOCK) * BLOCK);
-	for (int j = 0; j < cols; j += BLOCK)
-		for (int i = 0; i < r; i++, to += BLOCK) {
+	float *unit = (float *)(void *)(q + (ptrdiff_t)r * ((cols + BLOCK - 1) / BLOCK) * BLOCK) + (ptrdiff_t)from / BLOCK * r;
+	q += (ptrdiff_t)from * r;
+	for (int j = from; j < to; j += BLOCK)
+		for (int i = 0; i < r; i++, q += BLOCK) {
 			float last[BLOCK] = {0};
-			const float *from = x + (ptrdiff_t)i * ldx + j;
-			if (cols - j < BLOCK)
-				memcpy(last, from, (size_t)(cols - j) * sizeof *last);
-			*unit++ = prepare_block(to, cols - j < BLOCK ? last : from);
+			const float *block = x + (ptrdiff_t)i * ldx + j;
+			if (to - j < BLOCK)
+				memcpy(last, block, (size_t)(to - j) * sizeof *last);
+			*unit++ = prepare_block(q, to - j < BLOCK ? last : block);
 		}
 }
 
-static void prepare(void *to, enum gemm_type type, const float *x, int ldx, int n, int cols)
+static void prepare(void *at, enum gemm_type type, const float *x, int ldx, int n, int cols, int from, int to)
 {
 	for (int g = 0, row = 0; row < n; g++) {
 		int end = group_at(n, g + 1);
-		char *at = (char *)to + row * row_bytes(type, cols);
+		char *group = (char *)at + row * row_bytes(type, cols);
 		if (type == GEMM_Q8)
-			prepare_q8((int8_t *)at, x + (ptrdiff_t)row * ldx, ldx, end - row, cols);
+			prepare_q8((int8_t *)group, x + (ptrdiff_t)row * ldx, ldx, end - row, cols, from, to);
 		else
-			prepare_floats((float *)(void *)at, x + (ptrdiff_t)row * ldx, ldx, end - row, cols);
+			prepare_floats((float *)(void *)group, x + (ptrdiff_t)row * ldx, ldx, end - row, from, to);
 		row = end;
 	}
 }

@@ -39,16 +39,37 @@ int sample_vocab(const struct sample *s)
 	return s->vocab;
 }
 
+/* The largest of n numbers, NaN if one is. */
+static float largest(const float *x, int n)
+{
+	float most = -INFINITY;
+	int bad = 0;
+#pragma omp simd reduction(max : most) reduction(| : bad)
+	for (int i = 0; i < n; i++) {
+		most = x[i] > most ? x[i] : most;
+		bad |= x[i] != x[i];
+	}
+	return bad ? NAN : most;
+}
+
+/* The first of the largest: of the first stretch that has it. */
 int32_t sample_greedy(const float *logits, int n)
 {
-	int best = 0;
-	for (int i = 0; i < n; i++) {
-		if (logits[i] != logits[i])
+	enum { STRETCH = 512 };
+	int at = 0;
+	float best = -INFINITY;
+	for (int i = 0; i < n; i += STRETCH) {
+		float most = largest(logits + i, n - i < STRETCH ? n - i : STRETCH);
+		if (most != most)
 			return -1;
-		if (logits[i] > logits[best])
-			best = i;
+		if (most > best) {
+			best = most;
+			at = i;
+		}
 	}
-	return n > 0 ? best : -1;
+	while (at < n && logits[at] != best)
+		at++;
+	return n > 0 ? at : -1;
 }
 
 int sample_damaged(struct err *e)

@@ -41,7 +41,9 @@ static struct gemm_matrix matrix(const struct gemm *g, void *room, enum gemm_typ
 
 static void prepare(const struct gemm *g, struct gemm_product *p, const float *from, int ldx, int n)
 {
-	g->prepare(prepared, p->w.type, from, ldx, n, p->w.cols);
+	int first = p->w.cols < GEMM_BLOCK ? p->w.cols : GEMM_BLOCK;
+	g->prepare(prepared, p->w.type, from, ldx, n, p->w.cols, first, p->w.cols);
+	g->prepare(prepared, p->w.type, from, ldx, n, p->w.cols, 0, first);
 	p->x = prepared;
 	p->n = n;
 }

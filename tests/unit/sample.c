@@ -190,6 +190,16 @@ static void failures(void)
 	xoshiro_seed(&rng, 1, 0);
 	TEST(sample_token(s, &r, (float[]){1, NAN}, &none, NULL, 0, NULL, &id, &e) == -1 && e.kind == ERR_IO, "greedy: NaN");
 	TEST(sample_token(s, &r, (float[]){1, 2}, &none, both + 1, 1, NULL, &id, &e) == 0 && id == 0, "greedy: banned ids are no choice");
+	enum { LONG = 1300 };
+	float v[LONG];
+	for (int i = 0; i < LONG; i++)
+		v[i] = (float)(i % 7) - 10;
+	TEST(sample_greedy(v, LONG) == 6, "greedy: the first of the largest");
+	v[1290] = v[1295] = 0;
+	TEST(sample_greedy(v, LONG) == 1290, "greedy: in the last numbers, too");
+	v[600] = NAN;
+	TEST(sample_greedy(v, LONG) == -1, "greedy: NaN in the middle");
+	TEST(sample_greedy((float[]){-INFINITY, -INFINITY}, 2) == 0, "greedy: nothing but minus infinity");
 	r.random = true;
 	TEST(sample_token(s, &r, (float[]){1, NAN}, &none, NULL, 0, &rng, &id, &e) == -1 && e.kind == ERR_IO, "drawn: NaN");
 	TEST(sample_token(s, &r, (float[]){1, INFINITY}, &none, NULL, 0, &rng, &id, &e) == -1 && e.kind == ERR_IO, "drawn: infinity");
