@@ -39,23 +39,35 @@ int sample_vocab(const struct sample *s)
 	return s->vocab;
 }
 
-/* The largest of n numbers, NaN if one is. */
+enum { STRETCH = 512, LANES = 16 };
+
+/* The largest of n <= STRETCH numbers, NaN if one is. */
 static float largest(const float *x, int n)
 {
-	float most = -INFINITY;
-	int bad = 0;
-#pragma omp simd reduction(max : most) reduction(| : bad)
-	for (int i = 0; i < n; i++) {
-		most = x[i] > most ? x[i] : most;
-		bad |= x[i] != x[i];
+	float most[LANES], end[LANES];
+	int bad[LANES] = {0}, i = 0, any = 0;
+	for (int l = 0; l < LANES; l++) {
+		most[l] = -INFINITY;
+		end[l] = n % LANES > l ? x[n / LANES * LANES + l] : -INFINITY;
 	}
-	return bad ? NAN : most;
+	for (; i <= n; i += LANES) {
+		const float *v = n - i < LANES ? end : x + i;
+#pragma omp simd
+		for (int l = 0; l < LANES; l++) {
+			bad[l] |= v[l] != v[l];
+			most[l] = v[l] > most[l] ? v[l] : most[l];
+		}
+	}
+	for (int l = 0; l < LANES; l++) {
+		any |= bad[l];
+		most[0] = most[l] > most[0] ? most[l] : most[0];
+	}
+	return any ? NAN : most[0];
 }
 
 /* The first of the largest: of the first stretch that has it. */
 int32_t sample_greedy(const float *logits, int n)
 {
-	enum { STRETCH = 512 };
 	int at = 0;
 	float best = -INFINITY;
 	for (int i = 0; i < n; i += STRETCH) {
