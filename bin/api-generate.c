@@ -265,24 +265,12 @@ static void check_interrupt(struct job *j)
 
 /* --- a record in ----------------------------------------------------------------------------- */
 
-/* The text a record is asked with: --field, or the prompt side of the column rule. */
-static int asked_text(const struct json *rec, const char **s, size_t *n, struct err *e)
-{
-	static const char *const rule[] = {"question", "input", "text"};
-	if (field || !json_is(rec, JSON_OBJECT))
-		return column_field(rec, field ? field : "text", s, n, e);
-	for (size_t i = 0; i < sizeof rule / sizeof *rule; i++)
-		if (json_get(rec, rule[i]))
-			return column_field(rec, rule[i], s, n, e);
-	return err_data(e, "no \"question\", \"input\" or \"text\" to answer: name a field with --field");
-}
-
 /* The record's request; what an earlier run got for it is its answer. */
 static int prepare(struct job *j, struct slot *s, struct err *e)
 {
 	const char *prompt;
 	size_t n;
-	if (json_parse(&s->a, j->in.text.p, j->in.text.n, &s->rec, e) || asked_text(s->rec, &prompt, &n, e) ||
+	if (json_parse(&s->a, j->in.text.p, j->in.text.n, &s->rec, e) || column_asked(s->rec, field, &prompt, &n, e) ||
 	    chat_request(&s->body, &s->a, &j->wish, prompt, n, e))
 		return -1;
 	s->request = hash_bytes(hash_bytes(HASH_SEED, j->url.p, j->url.n), s->body.p, s->body.n);

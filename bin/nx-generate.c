@@ -8,9 +8,11 @@
 #include "io/record.h"
 #include "io/turns.h"
 #include "nx/answer.h"
+#include "nx/batching.h"
 #include "nx/genconfig.h"
 #include "text/bpe.h"
 #include "text/column.h"
+#include "text/kin.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,16 +81,14 @@ struct tally {
 	double asking, answering;                    /* seconds up to the first token, and behind it */
 };
 
-/* A record that is being answered. */
+/* What is kept of a record that is being answered, at a seat of the batch. */
 struct asked {
-	struct generate g;
-	struct decode_seq *seq;
 	struct bpe_ids ids;   /* a shard's record, which its answer shows again */
 	struct buf obj, text; /* the record as JSON, empty for a shard's; with --echo the prompt's text */
 	uint64_t turn;        /* when its answer is written */
 	int64_t sequence;     /* of several answers to one record */
 	float score;          /* of its beam */
-	bool fed, has_ids;    /* the prompt is through; the record had ids */
+	bool has_ids;         /* the record had ids */
 };
 
 struct job {
@@ -97,9 +97,8 @@ struct job {
 	struct sample *sample;
 	struct beam beam;
 	struct generate g; /* the one prompt's */
-	struct asked *asked;
-	struct decode_part *part;
-	int running; /* of asked, the first ones */
+	struct batching batch;
+	struct asked *asked; /* by the seat's id */
 	struct turns turns;
 	struct arena arena;
 	struct bpe *tok; /* NULL: there is none, only ids can be answered */
@@ -236,16 +235,14 @@ static void close_job(struct job *j)
 {
 	for (int i = 0; j->asked && i < batch; i++) {
 		struct asked *a = &j->asked[i];
-		generate_release(&a->g);
-		decode_seq_close(a->seq);
 		bpe_ids_release(&a->ids);
 		buf_release(&a->obj);
 		buf_release(&a->text);
 	}
 	turns_release(&j->turns);
 	beam_release(&j->beam);
+	batching_close(&j->batch);
 	free(j->asked);
-	free(j->part);
 	arena_release(&j->arena);
 	decode_close(j->d);
 	sample_close(j->sample);
@@ -369,18 +366,6 @@ static void answer_prompt(struct job *j)
 
 /* --- records ----------------------------------------------------------------------- */
 
-/* The text a record is asked with: --field, or the prompt side of the column rule. */
-static int asked_text(const struct json *rec, const char **s, size_t *n, struct err *e)
-{
-	static const char *const rule[] = {"question", "input", "text"};
-	if (field)
-		return column_field(rec, field, s, n, e);
-	for (size_t i = 0; i < sizeof rule / sizeof *rule; i++)
-		if (json_get(rec, rule[i]))
-			return column_field(rec, rule[i], s, n, e);
-	return err_data(e, "no \"input_ids\", \"question\", \"input\" or \"text\" to answer: name a field with --field");
-}
-
 /* The record's prompt into j->prompt; with --echo its text into j->text. Padding is no part of it. */
 static int read_prompt(struct job *j, const struct record *r, struct err *e)
 {
@@ -396,7 +381,7 @@ static int read_prompt(struct job *j, const struct record *r, struct err *e)
 	}
 	if (!j->tok)
 		return err_usage(e, "a prompt of text needs a tokenizer: give one with -T");
-	if (asked_text(r->obj, &s, &n, e) || bpe_encode(j->tok, s, n, &j->prompt, e))
+	if (column_asked(r->obj, field, &s, &n, e) || bpe_encode(j->tok, s, n, &j->prompt, e))
 		return -1;
 	return echo && buf_add(&j->text, s, n) ? err_mem(e) : 0;
 }
@@ -404,7 +389,6 @@ static int read_prompt(struct job *j, const struct record *r, struct err *e)
 /* The record as it will be written again; r itself is gone with the next one. */
 static int keep_record(struct job *j, struct asked *a, const struct record *r, struct err *e)
 {
-	a->fed = false;
 	a->has_ids = r->has_ids;
 	a->ids.n = 0;
 	buf_reset(&a->obj);
@@ -418,9 +402,8 @@ static int keep_record(struct job *j, struct asked *a, const struct record *r, s
 }
 
 /* The record, or what stands for one from a shard, with its answer. */
-static int put_answer(struct job *j, struct asked *a, struct buf *line, struct err *e)
+static int put_answer(struct job *j, struct asked *a, const struct generate *g, struct buf *line, struct err *e)
 {
-	const struct generate *g = &a->g;
 	struct arena *m = &j->arena;
 	struct json *obj = NULL;
 	arena_reset(m);
@@ -445,27 +428,23 @@ static int put_answer(struct job *j, struct asked *a, struct buf *line, struct e
 /* A shard says which tokenizer made its ids: another one's mean nothing to the model. */
 static void check_shard(const struct job *j, const struct shard_head *h, const char *name)
 {
-	if (h && !any_tokenizer && j->tok && h->fingerprint && h->fingerprint != bpe_fingerprint(j->tok))
-		die_now("%s: the shard was made by another tokenizer than the model's (--any-tokenizer takes it all the same)", name);
+	struct err e;
+	int rc = kin_same(h, j->tok, "the model's", any_tokenizer, name, &e);
+	if (rc < 0)
+		die_err(&e);
+	if (rc > 0 && !quiet)
+		die_warn("%s", e.msg);
 }
 
-/* Those that have ended make room; the others keep their order. */
+/* Writes the answers that have ended. */
 static int take_ended(struct job *j, struct err *e)
 {
-	for (int i = 0; i < j->running;) {
-		struct asked *a = &j->asked[i], ended = *a;
-		if (a->g.end == GENERATE_ON) {
-			i++;
-			continue;
-		}
-		if (put_answer(j, a, turns_line(&j->turns, a->turn), e))
+	for (struct batching_seat *s; (s = batching_ended(&j->batch));) {
+		struct asked *a = &j->asked[s->id];
+		if (put_answer(j, a, &s->g, turns_line(&j->turns, a->turn), e))
 			return -1;
 		turns_done(&j->turns, a->turn);
-		count(j, &a->g);
-		ended = *a;
-		j->running--;
-		memmove(a, a + 1, (size_t)(j->running - i) * sizeof *a);
-		j->asked[j->running] = ended;
+		count(j, &s->g);
 	}
 	return turns_write(&j->turns, j->out, e);
 }
@@ -473,57 +452,44 @@ static int take_ended(struct job *j, struct err *e)
 /* One more token for each record that is being answered. */
 static int step(struct job *j, struct err *e)
 {
-	bool prompts = false;
+	bool prompts;
 	double since = progress_clock();
-	for (int i = 0; i < j->running; i++) {
-		struct asked *a = &j->asked[i];
-		size_t from = a->fed ? a->g.n - 1 : 0;
-		j->part[i] = (struct decode_part){a->seq, a->g.ids + from, (int)(a->g.n - from)};
-		prompts |= !a->fed;
-	}
-	if (decode_parts(j->d, j->part, j->running, e))
+	uint64_t running = (uint64_t)j->batch.n;
+	if (batching_step(&j->batch, &prompts, e))
 		return -1;
-	for (int i = 0; i < j->running; i++) {
-		if (generate_next(&j->asked[i].g, j->sample, decode_row(j->d, i), e))
-			return -1;
-		j->asked[i].fed = true;
-	}
 	*(prompts ? &j->n.asking : &j->n.answering) += progress_clock() - since;
-	j->n.later += prompts ? 0 : (uint64_t)j->running;
+	j->n.later += prompts ? 0 : running;
 	return take_ended(j, e);
 }
 
 /* The answer of a search, which ends at once. */
-static int search(struct job *j, struct asked *a, struct err *e)
+static int search(struct job *j, struct asked *a, struct generate *g, struct err *e)
 {
-	if (a->sequence == 0 && beam_run(&j->beam, &beam, &rules, j->sample, j->d, a->g.ids, (int)a->g.n, e))
+	if (a->sequence == 0 && beam_run(&j->beam, &beam, &rules, j->sample, j->d, g->ids, (int)g->n, e))
 		return -1;
 	a->score = j->beam.best[a->sequence].score;
-	return take_way(j, &a->g, a->sequence, e);
+	return take_way(j, g, a->sequence, e);
 }
 
-/* The record joins those that are being answered. 0, or -1: it cannot be answered. */
-static int admit(struct job *j, struct record_in *in, const struct record *r, uint64_t number, int64_t sequence,
-                 struct err *e)
+/* The record takes a free seat. 0, or -1: it cannot be answered. */
+static int admit(struct job *j, struct batching_seat *seat, struct record_in *in, const struct record *r, uint64_t number,
+                 int64_t sequence, struct err *e)
 {
-	struct asked *a = &j->asked[j->running];
+	struct asked *a = &j->asked[seat->id];
 	a->sequence = sequence;
-	if (read_prompt(j, r, e) || begin(j, &a->g, number, sequence, e))
+	if (read_prompt(j, r, e) || begin(j, &seat->g, number, sequence, e))
 		return record_at(in, e);
-	if ((beams > 1 && search(j, a, e)) || keep_record(j, a, r, e) ||
-	    (!a->seq && !(a->seq = decode_seq_open(j->d, e))) || turns_give(&j->turns, &a->turn, e))
-		return -1;
-	decode_seq_reset(a->seq);
-	j->running++;
-	return 0;
+	return (beams > 1 && search(j, a, &seat->g, e)) || keep_record(j, a, r, e) || batching_join(&j->batch, seat, e) ||
+	       turns_give(&j->turns, &a->turn, e) ? -1 : 0;
 }
 
-static void open_batch(struct job *j)
+static void open_seats(struct job *j)
 {
-	j->asked = calloc((size_t)batch, sizeof *j->asked);
-	j->part = calloc((size_t)batch, sizeof *j->part);
-	if (!j->asked || !j->part)
+	struct err e;
+	if (!(j->asked = calloc((size_t)batch, sizeof *j->asked)))
 		die_mem();
+	if (batching_open(&j->batch, j->d, j->sample, (int)batch, &e))
+		die_err(&e);
 	j->skip.on = skip_bad;
 }
 
@@ -538,22 +504,23 @@ static void answer_records(struct job *j, int argc, char **argv)
 	if (lines ? record_open_text(&in, argc, argv, &e) : record_open(&in, argc, argv, &e))
 		die_err(&e);
 	check_shard(j, record_head(in), argc && strcmp(argv[0], "-") ? argv[0] : "stdin");
-	open_batch(j);
+	open_seats(j);
 	progress_init(&bar, prog.name, 0, "records", quiet);
 	int64_t again = 0; /* answers that the present record has got or is getting */
-	for (uint64_t number = 0; rc || j->running;) {
-		while (rc && !bad && j->running < batch && (again > 0 || (rc = record_next(in, &r, &e)) != 0)) {
+	for (uint64_t number = 0; rc || j->batch.n;) {
+		struct batching_seat *seat;
+		while (rc && !bad && (seat = batching_free(&j->batch)) && (again > 0 || (rc = record_next(in, &r, &e)) != 0)) {
 			if (rc > 0)
-				rc = admit(j, in, &r, number, again, &e) ? -1 : 1;
+				rc = admit(j, seat, in, &r, number, again, &e) ? -1 : 1;
 			again = rc < 0 || again + 1 == sequences ? 0 : again + 1;
 			number += again == 0;
 			bad = rc < 0 && skip_pass(&j->skip, &e);
 			if (bad)
 				why = e;
 		}
-		if (bad && j->running == 0)
+		if (bad && j->batch.n == 0)
 			break;
-		if (take_ended(j, &e) || (j->running && step(j, &e))) { /* some have no room for an answer at all */
+		if (take_ended(j, &e) || (j->batch.n && step(j, &e))) { /* some have no room for an answer at all */
 			bad = 1;
 			why = e;
 			break;

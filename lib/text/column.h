@@ -35,6 +35,10 @@ int column_text(struct arena *a, const struct json *rec, struct column *c, struc
 /* The field `name` of rec as a string; ERR_DATA if it is missing or no text. */
 int column_field(const struct json *rec, const char *name, const char **s, size_t *n, struct err *e);
 
+/* What a record is asked with: the field `name`, or where that is NULL its question, else its input,
+ * else its text. */
+int column_asked(const struct json *rec, const char *name, const char **s, size_t *n, struct err *e);
+
 /* v itself, or what an object with one member stands for. NULL stays NULL;
  * of any type. An object with none or several members stays itself. */
 const struct json *column_value(const struct json *v);

@@ -1,37 +1,37 @@
 #include "text/kin.h"
 
-#include "text/bpe.h"
-
 #include <unistd.h>
 
-static int compare(uint64_t made, const char *path, const char *name, struct err *e)
+int kin_same(const struct shard_head *head, const struct bpe *t, const char *whose, bool any, const char *name,
+             struct err *e)
 {
-	struct bpe *t;
-	if (bpe_load(&t, path, e))
-		return -1;
-	uint64_t have = bpe_fingerprint(t);
-	bpe_close(t);
-	if (have == made)
+	if (!head || any)
+		return 0;
+	if (!head->fingerprint || !t) {
+		err_data(e, "%s: the shard's tokenizer cannot be compared with the model's: %s", name,
+		         head->fingerprint ? "it has none" : "the shard does not name it");
+		return 1;
+	}
+	if (head->fingerprint == bpe_fingerprint(t))
 		return 0;
 	return err_data(e, "%s: the shard's tokenizer (%016llx) is not %s (%016llx); --any-tokenizer takes it all the same", name,
-	                (unsigned long long)made, path, (unsigned long long)have);
+	                (unsigned long long)head->fingerprint, whose, (unsigned long long)bpe_fingerprint(t));
 }
 
 int kin_admit(const struct shard_head *head, const char *dir, bool any, const char *name, struct err *e)
 {
 	struct buf path = {0};
-	int rc;
+	struct bpe *t = NULL;
+	int rc = 0;
 	if (!head || any)
 		return 0;
-	if (buf_printf(&path, "%s/tokenizer.json", dir) || !buf_str(&path)) {
+	if (buf_printf(&path, "%s/tokenizer.json", dir) || !buf_str(&path))
 		rc = err_mem(e);
-	} else if (!head->fingerprint || access(path.p, F_OK)) {
-		err_data(e, "%s: the shard's tokenizer cannot be compared with the model's: %s", name,
-		         head->fingerprint ? "it has none" : "the shard does not name it");
-		rc = 1;
-	} else {
-		rc = compare(head->fingerprint, path.p, name, e);
-	}
+	else if (head->fingerprint && access(path.p, F_OK) == 0)
+		rc = bpe_load(&t, path.p, e);
+	if (rc == 0)
+		rc = kin_same(head, t, path.p, any, name, e);
+	bpe_close(t);
 	buf_release(&path);
 	return rc;
 }

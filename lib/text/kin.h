@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "io/shard.h"
+#include "text/bpe.h"
 
 #include <stdbool.h>
 
@@ -17,5 +18,9 @@
  * tokenizer.json, or `any` will do; 1: the shard or dir names no tokenizer, e says which; -1: they are
  * another tokenizer's, or that file cannot be read. */
 int kin_admit(const struct shard_head *head, const char *dir, bool any, const char *name, struct err *e);
+
+/* The same for a tokenizer that is loaded; t is NULL where there is none. `whose` names it: "the model's". */
+int kin_same(const struct shard_head *head, const struct bpe *t, const char *whose, bool any, const char *name,
+             struct err *e);
 
 #endif

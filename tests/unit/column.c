@@ -32,8 +32,24 @@ static void refuses(const char *rec, const char *why)
 	TEST(rc == -1 && e.kind == ERR_DATA && strcmp(e.msg, why) == 0, "%s: %s", rec, e.msg);
 }
 
+static void asks(const char *rec, const char *name, const char *want)
+{
+	const char *s = NULL;
+	size_t n = 0;
+	struct err e = {0};
+	int rc = column_asked(parse(rec), name, &s, &n, &e);
+	TEST(rc == 0 ? n == strlen(want) && memcmp(s, want, n) == 0 : strcmp(e.msg, want) == 0, "asked: %s", rec);
+}
+
 int main(void)
 {
+	asks("{\"text\": \"t\", \"input\": \"i\", \"question\": \"q\", \"n\": \"x\"}", NULL, "q");
+	asks("{\"text\": \"t\", \"input\": \"i\", \"question\": \"q\", \"n\": \"x\"}", "n", "x");
+	asks("{\"text\": \"t\", \"input\": {\"0\": \"i\"}}", NULL, "i");
+	asks("{\"text\": \"t\"}", NULL, "t");
+	asks("{\"text\": \"t\"}", "n", "field \"n\" is missing");
+	asks("{\"answer\": \"t\"}", NULL, "no \"question\", \"input\" or \"text\" to answer: name a field with --field");
+	asks("[1]", NULL, "the record is an array, no JSON object");
 	gives("{\"question\": \"Why?\", \"answer\": \"So.\"}", "Why?So.", 4);
 	gives("{\"answer\": \"So.\", \"question\": \"Why?\", \"text\": \"x\", \"input\": \"i\", \"output\": \"o\"}", "Why?So.", 4);
 	gives("{\"input\": \"i\", \"output\": \"oo\", \"text\": \"x\"}", "ioo", 1);
