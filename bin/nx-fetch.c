@@ -268,7 +268,7 @@ static int choose(struct job *j, struct err *e)
 {
 	static const char *const always[] = {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
 	                                     "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-	                                     "chat_template.jinja", "adapter_config.json"};
+	                                     "chat_template.jinja", "adapter_config.json", "prompt_template.txt"};
 	static const char *const weights[][2] = {{"model.safetensors", NULL},
 	                                         {"model.safetensors.index.json", "model-*-of-*.safetensors"},
 	                                         {"pytorch_model.bin", NULL},

@@ -4,62 +4,42 @@
 #include "base/progress.h"
 #include "base/skip.h"
 #include "io/hub.h"
+#include "io/in.h"
+#include "io/lines.h"
 #include "io/out.h"
 #include "io/record.h"
 #include "io/turns.h"
 #include "nx/answer.h"
 #include "nx/batching.h"
-#include "nx/genconfig.h"
+#include "nx/talk.h"
+#include "nx/wishes.h"
 #include "text/bpe.h"
 #include "text/column.h"
 #include "text/kin.h"
+#include "text/prompt.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char *model, *tokenizer, *prompt, *field, *key = "generated", *output;
-static struct generate_rules rules = {.max_length = 100};
-static struct beam_rules beam;
-static int64_t beams = 1, top = -1, sequences = 1, max_input = 1000, batch = 16, threads;
+static const char *model, *tokenizer, *prompt, *template, *field, *key = "generated", *output;
+static struct wishes wish = WISHES_DEFAULTS;
+static int64_t batch = 16, history = -1, threads;
 static int dtype = FROZEN_F32;
-static int early, side;
-static struct opt_list stops;
-static bool do_sample, greedy, drawn, bare, new_given, length_given, beam_given, plain;
-static bool lines, ignore_eos, echo, any_tokenizer, skip_bad, timing, quiet;
+static bool lines, chat, plain, echo, any_tokenizer, skip_bad, timing, quiet;
 
 static const struct opt opts[] = {
 	{'m', "model", OPT_STR, &model, "DIR", "the model's directory (default $NX_MODEL)", 0, 0, NULL},
 	{'T', "tokenizer", OPT_STR, &tokenizer, "FILE", "tokenizer.json (default $NX_TOKENIZER, else the model's)", 0, 0, NULL},
 	{'p', "prompt", OPT_STR, &prompt, "TEXT", "answer this one prompt, as text", 0, 0, NULL},
 	{0, "text", OPT_FLAG, &lines, NULL, "input is text: each line that is not blank is a prompt", 0, 0, NULL},
+	{0, "chat", OPT_FLAG, &chat, NULL, "talk: each line of stdin is answered, in the light of those before it", 0, 0, NULL},
+	{0, "history", OPT_I64, &history, "N", "of --chat: remember N turns (default: as many as the model can hold)", 0, 1e9, NULL},
+	{0, "template", OPT_STR, &template, "TEXT|NAME", "put what is asked into this template, as jsonl-template reads it, or that preset; model: the one kept with the model", 0, 0, NULL},
 	{'f', "field", OPT_STR, &field, "NAME", "the records' field to answer (default: input_ids, else question, input or text)", 0, 0, NULL},
 	{'k', "key", OPT_STR, &key, "NAME", "the field that gets the answer (default generated)", 0, 0, NULL},
-	{0, "max-new-tokens", OPT_I64, &rules.max_new, "N", "answer with at most N tokens", 1, 1e9, &new_given},
-	{0, "max-length", OPT_I64, &rules.max_length, "N", "prompt and answer have at most N tokens together (default 100)", 1, 1e9, &length_given},
-	{0, "max-input-tokens", OPT_I64, &max_input, "N", "keep N tokens of a longer prompt (default 1000)", 1, 1e9, NULL},
-	{0, "truncation-side", OPT_WORD, &side, "left|right", "where a longer prompt is cut (default left)", 0, 0, NULL},
-	{0, "min-new-tokens", OPT_I64, &rules.min_new, "N", "no end of text among the first N tokens", 0, 1e9, NULL},
-	{0, "stop", OPT_LIST, &stops, "TEXT", "end the answer before TEXT; may be given again", 0, 0, NULL},
-	{0, "ignore-eos", OPT_FLAG, &ignore_eos, NULL, "go on past the end of text", 0, 0, NULL},
-	{0, "no-generation-config", OPT_FLAG, &bare, NULL, "do not read generation_config.json", 0, 0, NULL},
-	{0, "do-sample", OPT_FLAG, &do_sample, NULL, "draw each token at random; so do the next six", 0, 0, &drawn},
-	{0, "temperature", OPT_F64, &rules.sample.temperature, "X", "divide logits by X (default 1; 0: greedy)", 0, 1e9, &drawn},
-	{0, "top-k", OPT_I64, &rules.sample.top_k, "N", "of the N likeliest tokens (default 50; 0: all)", 0, INT32_MAX, &drawn},
-	{0, "top-p", OPT_F64, &rules.sample.top_p, "P", "of the likeliest that have the probability P together", 0, 1, &drawn},
-	{0, "min-p", OPT_F64, &rules.sample.min_p, "P", "of those at least P times as likely as the likeliest", 0, 1, &drawn},
-	{0, "typical-p", OPT_F64, &rules.sample.typical_p, "P", "of the most typical that have the probability P", 1e-9, 1, &drawn},
-	{0, "seed", OPT_U64, &rules.seed, "N", "of the random numbers (default 0)", 0, 0, &drawn},
-	{0, "greedy", OPT_FLAG, &greedy, NULL, "always the likeliest token, whatever the model's wish", 0, 0, NULL},
-	{0, "repetition-penalty", OPT_F64, &rules.sample.penalty.repetition, "X", "make tokens that occurred less likely by X (default 1)", 1e-9, 1e9, NULL},
-	{0, "presence-penalty", OPT_F64, &rules.sample.penalty.presence, "X", "take X off the logits of tokens answered already", -1e9, 1e9, NULL},
-	{0, "frequency-penalty", OPT_F64, &rules.sample.penalty.frequency, "X", "the same, each time they were answered", -1e9, 1e9, NULL},
-	{0, "no-repeat-ngram-size", OPT_I64, &rules.sample.penalty.ngram, "N", "let no N tokens in a row come twice", 0, 1e9, NULL},
-	{'n', "num-return-sequences", OPT_I64, &sequences, "N", "answer N times; drawn, or of --beams", 1, 1e6, NULL},
-	{0, "beams", OPT_I64, &beams, "N", "search with N beams", 1, BEAM_MAX, NULL},
-	{0, "length-penalty", OPT_F64, &beam.length_penalty, "X", "of beams: prefer longer answers (default 1)", -1e9, 1e9, &beam_given},
-	{0, "early-stopping", OPT_WORD, &early, "false|true|never", "when a search ends, as HF has it (default false)", 0, 0, &beam_given},
-	{0, "logprobs", OPT_I64, &top, "N", "put each token's log-probability, and the N best, into records", 0, GENERATE_TOP_MAX, NULL},
+	WISHES_OPTIONS(wish),
 	{0, "plain", OPT_FLAG, &plain, NULL, "write answers as text, not records", 0, 0, NULL},
 	{0, "echo", OPT_FLAG, &echo, NULL, "put the prompt's text in front of the answer's", 0, 0, NULL},
 	{0, "any-tokenizer", OPT_FLAG, &any_tokenizer, NULL, "take a shard of another tokenizer than the model's", 0, 0, NULL},
@@ -72,7 +52,7 @@ static const struct opt opts[] = {
 	OPT_COMMON(&quiet),
 	{0}
 };
-static const struct opt_prog prog = {"nx-generate", "[-m DIR] -p TEXT [options]\n[-m DIR] [options] [FILE ...]",
+static const struct opt_prog prog = {"nx-generate", "[-m DIR] -p TEXT [options]\n[-m DIR] [options] [FILE ...]\n[-m DIR] --chat [options]",
                                      "answer prompts with a model", opts};
 
 struct tally {
@@ -101,11 +81,13 @@ struct job {
 	struct asked *asked; /* by the seat's id */
 	struct turns turns;
 	struct arena arena;
+	struct prompt ask; /* the template, if there is one */
 	struct bpe *tok; /* NULL: there is none, only ids can be answered */
 	struct out *out;
 	bool live; /* one prompt at a terminal: show each token as it comes */
 	struct bpe_ids prompt, plain;
 	size_t shown; /* bytes of the answer's text that have been written */
+	bool begun;   /* one that is no white space was among them; always so but in a talk */
 	struct buf text, line;
 	double since; /* when the last token came */
 	struct skip skip;
@@ -126,29 +108,32 @@ static int to_text(void *arg, const int32_t *ids, size_t n, struct buf *text, st
 	struct job *j = arg;
 	j->plain.n = 0;
 	for (size_t i = 0; i < n; i++)
-		if (ids[i] < (int32_t)bpe_vocab(j->tok) && !generate_is_eos(&rules, ids[i]) && add_id(&j->plain, ids[i], e))
+		if (ids[i] < (int32_t)bpe_vocab(j->tok) && !generate_is_eos(&wish.rules, ids[i]) && add_id(&j->plain, ids[i], e))
 			return -1;
 	return bpe_decode(j->tok, j->plain.v, j->plain.n, true, text, e);
 }
 
 /* --- opening ------------------------------------------------------------------- */
 
-static struct bpe *open_tokenizer(const char *dir)
+/* The template, from the option or, for a talk, from beside the model. */
+static void open_template(struct job *j, const char *dir)
 {
-	struct buf path = {0};
-	struct bpe *t = NULL;
+	bool own = template ? strcmp(template, "model") == 0 : chat;
 	struct err e;
-	const char *file = tokenizer ? tokenizer : getenv("NX_TOKENIZER");
-	if (!file || !*file) {
-		if (buf_printf(&path, "%s/tokenizer.json", dir) || !(file = buf_str(&path)))
-			die_mem();
-		if (access(file, F_OK))
-			file = NULL;
-	}
-	if (file && bpe_load(&t, file, &e))
+	int rc = own ? prompt_load(&j->ask, dir, &e) : 0;
+	if (rc < 0)
 		die_err(&e);
-	buf_release(&path);
-	return t;
+	if (own && rc == 0 && template)
+		die_now("%s has no " PROMPT_FILE, dir);
+	if (own && rc == 0 && !quiet)
+		die_warn("%s has no " PROMPT_FILE ": what is said goes to the model as it is (--template)", dir);
+	if (template && !own && prompt_open(&j->ask, template, &e))
+		die_usage("--template: %s", e.msg);
+	if (j->ask.end.n && wish.beams == 1) {
+		if (wish.stops.n == OPT_LIST_MAX)
+			die_usage("--stop is given too often");
+		wish.stops.v[wish.stops.n++] = j->ask.end.p;
+	}
 }
 
 static int workers(void)
@@ -156,50 +141,15 @@ static int workers(void)
 	return threads ? (int)threads : pool_cpus();
 }
 
-/* What the model wishes, where no option says otherwise: its options are read again, over the file's. */
-static void read_wishes(const struct job *j, const char *dir, int argc, char **argv)
+/* What of the wishes and the ways of asking excludes each other. */
+static void check_ways(void)
 {
-	struct err e;
-	genconfig_defaults(&j->f.cfg, &rules, &beam);
-	if (!bare && genconfig_read(dir, &rules, &beam, &e))
-		die_err(&e);
-	beams = beam.beams;
-	early = (int)beam.early;
-	stops.n = 0;
-	if (opt_parse(&prog, &argc, &argv, &e) != OPT_OK)
-		die_err(&e);
-	beam.beams = (int)beams;
-	beam.early = (enum beam_early)early;
-	if (length_given && !new_given)
-		rules.max_new = 0;
-	rules.sample.random = !greedy && (rules.sample.random || drawn) && rules.sample.temperature >= SAMPLE_COLDEST;
-	if (ignore_eos)
-		rules.neos = 0;
-	rules.stop = stops.v;
-	rules.nstop = stops.n;
-	rules.logprobs = top >= 0;
-	rules.top = top < 0 ? 0 : top < j->f.cfg.vocab ? (int)top : j->f.cfg.vocab;
-}
-
-static void check_wishes(void)
-{
-	if (greedy && drawn)
-		die_usage("--greedy and options of sampling exclude each other");
-	if (beams > 1 && rules.sample.random)
-		die_usage("--beams and sampling exclude each other (--greedy turns off what the model wishes)");
-	if (beams > 1 && (stops.n || top >= 0))
-		die_usage("--beams goes with neither --stop nor --logprobs");
-	if (beams == 1 && beam_given)
-		die_usage("--length-penalty and --early-stopping are for --beams");
-	if (sequences > 1 && !rules.sample.random && sequences > beams)
-		die_usage("--num-return-sequences needs sampling, or as many --beams");
-	if (rules.max_new && rules.min_new > rules.max_new)
-		die_usage("--min-new-tokens is above --max-new-tokens");
-	if (top >= 0 && (prompt || plain))
+	if (wish.top >= 0 && (prompt || plain))
 		die_usage("--logprobs is for records: not with -p or --plain");
-	for (int i = 0; i < stops.n; i++)
-		if (!*stops.v[i])
-			die_usage("--stop wants a text that is not empty");
+	if (chat && (prompt || lines || field || plain || echo || output || wish.beams > 1 || wish.sequences > 1 || wish.top >= 0))
+		die_usage("--chat goes with none of -p, --text, -f, --plain, --echo, -o, --beams, -n and --logprobs");
+	if (history >= 0 && !chat)
+		die_usage("--history is for --chat");
 }
 
 static void open_job(struct job *j, int argc, char **argv)
@@ -213,16 +163,21 @@ static void open_job(struct job *j, int argc, char **argv)
 		die_err(&e);
 	if (frozen_load(&j->f, dir, (enum frozen_dtype)dtype, workers(), &e))
 		die_err(&e);
-	read_wishes(j, dir, argc, argv);
-	check_wishes();
-	j->tok = open_tokenizer(dir);
-	if (prompt && !j->tok)
+	if (wishes_read(&wish, &j->f.cfg, dir, &prog, argc, argv, &e))
+		die_err(&e);
+	check_ways();
+	if (bpe_beside(&j->tok, tokenizer, dir, &e))
+		die_err(&e);
+	open_template(j, dir);
+	wish.rules.stop = wish.stops.v;
+	wish.rules.nstop = wish.stops.n;
+	if ((prompt || chat || template) && !j->tok)
 		die_now("%s has no tokenizer.json: give one with -T", dir);
-	if ((stops.n || plain) && !j->tok)
+	if ((wish.stops.n || plain) && !j->tok)
 		die_usage("--stop and --plain need a tokenizer: give one with -T");
 	if (j->tok) {
-		rules.text = to_text;
-		rules.text_arg = j;
+		wish.rules.text = to_text;
+		wish.rules.text_arg = j;
 	}
 	if (!(j->d = decode_over(&j->f, workers(), &e)) || !(j->sample = sample_open(j->f.cfg.vocab, &e)))
 		die_err(&e);
@@ -244,6 +199,7 @@ static void close_job(struct job *j)
 	batching_close(&j->batch);
 	free(j->asked);
 	arena_release(&j->arena);
+	prompt_release(&j->ask);
 	decode_close(j->d);
 	sample_close(j->sample);
 	generate_release(&j->g);
@@ -258,9 +214,11 @@ static void close_job(struct job *j)
 /* --- one answer ------------------------------------------------------------------ */
 
 /* Writes what is settled of the answer's text and not yet written. */
-static int show(struct job *j, struct err *e)
+static int show(struct job *j, const struct generate *g, struct err *e)
 {
-	const struct generate *g = &j->g;
+	while (!j->begun && j->shown < g->ready && strchr(" \t\r\n", g->text.p[j->shown]))
+		j->shown++;
+	j->begun |= j->shown < g->ready;
 	size_t from = j->shown;
 	j->shown = g->ready;
 	return from < g->ready && (out_write(j->out, g->text.p + from, g->ready - from, e) || out_flush(j->out, e)) ? -1 : 0;
@@ -274,25 +232,25 @@ static int take(void *arg, const struct generate *g, struct err *e)
 	*(first ? &j->n.asking : &j->n.answering) += now - j->since;
 	j->n.later += !first;
 	j->since = now;
-	return j->live ? show(j, e) : 0;
+	return j->live ? show(j, g, e) : 0;
 }
 
 /* The end of a prompt matters most: the guide's tokenizer cuts on the left. */
 static void cut_prompt(struct job *j)
 {
 	struct bpe_ids *p = &j->prompt;
-	if (p->n <= (size_t)max_input)
+	if (p->n <= (size_t)wish.max_input)
 		return;
-	size_t cut = p->n - (size_t)max_input;
-	if (side == 0)
-		memmove(p->v, p->v + cut, (size_t)max_input * sizeof *p->v);
+	size_t cut = p->n - (size_t)wish.max_input;
+	if (wish.side == 0)
+		memmove(p->v, p->v + cut, (size_t)wish.max_input * sizeof *p->v);
 	p->n -= cut;
 	j->n.cut++;
 	j->n.cut_tokens += cut;
 }
 
-/* Begins to answer j->prompt, the record of this number. */
-static int begin(struct job *j, struct generate *g, uint64_t number, int64_t sequence, struct err *e)
+/* Makes of j->prompt what can be asked. */
+static int settle_prompt(struct job *j, struct err *e)
 {
 	struct bpe_ids *p = &j->prompt;
 	cut_prompt(j);
@@ -306,7 +264,15 @@ static int begin(struct job *j, struct generate *g, uint64_t number, int64_t seq
 	for (size_t i = 0; i < p->n; i++)
 		if (p->v[i] < 0 || p->v[i] >= j->f.cfg.vocab)
 			return err_data(e, "token id %d is outside the model's vocabulary of %d", p->v[i], j->f.cfg.vocab);
-	if (generate_begin(g, &rules, p->v, p->n, number, (uint32_t)sequence, e))
+	return 0;
+}
+
+/* Begins to answer j->prompt, the record of this number. */
+static int begin(struct job *j, struct generate *g, uint64_t number, int64_t sequence, struct err *e)
+{
+	if (settle_prompt(j, e))
+		return -1;
+	if (generate_begin(g, &wish.rules, j->prompt.v, j->prompt.n, number, (uint32_t)sequence, e))
 		return -1;
 	j->n.full += g->end != GENERATE_ON;
 	return 0;
@@ -319,27 +285,18 @@ static void count(struct job *j, const struct generate *g)
 	j->n.answered += g->n - g->prompt;
 }
 
-/* Fills j->g with one of the ways that the search found, as if it had been generated. */
-static int take_way(struct job *j, struct generate *g, int64_t sequence, struct err *e)
-{
-	const struct beam_way *w = &j->beam.best[sequence];
-	for (int i = 0; i < w->n; i++)
-		if (generate_take_id(g, w->ids[i], e))
-			return -1;
-	return 0;
-}
-
 /* Answers j->prompt into j->g, for the sequence-th time. */
 static int answer(struct job *j, int64_t sequence, struct err *e)
 {
 	j->shown = 0;
+	j->begun = true;
 	if (begin(j, &j->g, 0, sequence, e))
 		return -1;
 	j->since = progress_clock();
-	if (beams == 1 && generate_run(&j->g, j->sample, j->d, take, j, e))
+	if (wish.beams == 1 && generate_run(&j->g, j->sample, j->d, take, j, e))
 		return -1;
-	if (beams > 1 && ((sequence == 0 && beam_run(&j->beam, &beam, &rules, j->sample, j->d, j->g.ids, (int)j->g.n, e)) ||
-	                  take_way(j, &j->g, sequence, e)))
+	if (wish.beams > 1 && ((sequence == 0 && beam_run(&j->beam, &wish.beam, &wish.rules, j->sample, j->d, j->g.ids, (int)j->g.n, e)) ||
+	                       beam_give(&j->beam, sequence, &j->g, e)))
 		return -1;
 	count(j, &j->g);
 	return 0;
@@ -347,21 +304,151 @@ static int answer(struct job *j, int64_t sequence, struct err *e)
 
 /* --- one prompt -------------------------------------------------------------------- */
 
+/* What is asked with the text s, into j->text and, as ids, into j->prompt. */
+static int ask(struct job *j, const char *s, size_t n, struct err *e)
+{
+	j->prompt.n = 0;
+	buf_reset(&j->text);
+	return prompt_say(&j->ask, s, n, &j->text, e) || prompt_encode(&j->ask, j->tok, &j->text, &j->prompt, e) ? -1 : 0;
+}
+
 static void answer_prompt(struct job *j)
 {
 	struct err e;
-	size_t n = strlen(prompt);
 	j->live = !output && isatty(STDOUT_FILENO);
-	if (bpe_encode(j->tok, prompt, n, &j->prompt, &e)) {
+	if (ask(j, prompt, strlen(prompt), &e)) {
 		err_prefix(&e, "the prompt: ");
 		die_err(&e);
 	}
-	for (int64_t i = 0; i < sequences; i++)
-		if ((echo && out_write(j->out, prompt, n, &e)) || answer(j, i, &e) || show(j, &e) ||
+	for (int64_t i = 0; i < wish.sequences; i++)
+		if ((echo && out_write(j->out, j->text.p, j->text.n, &e)) || answer(j, i, &e) || show(j, &j->g, &e) ||
 		    out_write(j->out, "\n", 1, &e)) {
 			out_abort(j->out);
 			die_err(&e);
 		}
+}
+
+/* --- a talk ------------------------------------------------------------------------- */
+
+enum { TALK_NEW = 256 }; /* tokens of an answer, where nobody says */
+
+static volatile sig_atomic_t interrupted, listening;
+
+/* Ctrl-C ends the answer; while the program listens it only says what would end the talk. */
+static void interrupt(int sig)
+{
+	static const char hint[] = "\n(Ctrl-D or /quit ends)\n> ";
+	interrupted = sig;
+	if (listening && write(STDERR_FILENO, hint, sizeof hint - 1) < 0)
+		listening = 0;
+}
+
+static void open_talk(struct job *j, struct talk *t)
+{
+	int64_t window = j->f.cfg.max_pos;
+	if (wish.length_given && wish.rules.max_length < window)
+		window = wish.rules.max_length;
+	if (wish.rules.max_new == 0)
+		wish.rules.max_new = TALK_NEW;
+	talk_open(t, j->d, j->sample, &wish.rules, window, history);
+	if (wish.max_input > talk_most(t))
+		wish.max_input = talk_most(t);
+	j->live = isatty(STDOUT_FILENO);
+}
+
+/* The answer to j->prompt. */
+static int reply(struct job *j, struct talk *t, struct err *e)
+{
+	size_t said = j->prompt.n;
+	if (settle_prompt(j, e) || talk_ask(t, j->prompt.v, j->prompt.n, e))
+		return -1;
+	if (j->prompt.n < said && !quiet)
+		die_warn("too long: only %s %zu of %zu tokens are asked", wish.side ? "the first" : "the last", j->prompt.n, said);
+	if (t->forgotten && !quiet)
+		die_warn("the window of %lld tokens is full: forgot the oldest %zu turn%s", (long long)t->window, t->forgotten,
+		         die_s(t->forgotten));
+	j->shown = 0;
+	j->begun = false;
+	interrupted = 0;
+	j->since = progress_clock();
+	while (t->g.end == GENERATE_ON && !interrupted)
+		if (talk_next(t, e) || take(j, &t->g, e))
+			return -1;
+	j->n.records++;
+	j->n.asked += j->prompt.n;
+	j->n.answered += t->g.n - t->g.prompt;
+	if (show(j, &t->g, e) || out_write(j->out, "\n", 1, e) || out_flush(j->out, e))
+		return -1;
+	if (t->g.end == GENERATE_LENGTH && !quiet)
+		die_warn("the answer was cut off at %zu tokens", t->g.n - t->g.prompt);
+	return 0;
+}
+
+static const char talk_help[] = "Ctrl-C stops an answer, /reset forgets what was said, /quit or Ctrl-D ends";
+
+/* A line that is a command: 1, or -1: it ends the talk; 0: it is none. */
+static int command(struct talk *t, const char *line)
+{
+	if (strcmp(line, "/reset") == 0) {
+		talk_reset(t);
+		return 1;
+	}
+	if (strcmp(line, "/help") == 0)
+		die_warn("%s", talk_help);
+	return strcmp(line, "/quit") == 0 ? -1 : strcmp(line, "/help") == 0;
+}
+
+/* The next line, if it is to be answered: 1; 0: the end. */
+static int listen_for(struct in *in, struct buf *line, bool person, struct err *e)
+{
+	if (person && write(STDERR_FILENO, "> ", 2) < 0)
+		return err_io(e, "stderr");
+	listening = person;
+	int rc = in_line(in, line, e);
+	listening = 0;
+	return rc > 0 && !buf_str(line) ? err_mem(e) : rc;
+}
+
+static void talk(struct job *j)
+{
+	bool person = isatty(STDIN_FILENO);
+	struct sigaction act = {.sa_handler = interrupt, .sa_flags = (int)SA_RESTART};
+	struct talk t;
+	struct buf line = {0};
+	struct in *in;
+	struct err e;
+	int rc, known = 0;
+	uint64_t number = 0;
+	open_talk(j, &t);
+	if (in_open(&in, NULL, &e))
+		die_err(&e);
+	if (person && sigaction(SIGINT, &act, NULL))
+		die_now("no signals can be caught");
+	if (person && !quiet)
+		die_warn("%s", talk_help);
+	j->skip.on = skip_bad;
+	while (known >= 0 && (rc = listen_for(in, &line, person, &e)) > 0) {
+		number++;
+		if (lines_blank(line.p, line.n) || (known = command(&t, line.p)) != 0)
+			continue;
+		if (ask(j, line.p, line.n, &e)) {
+			err_prefix(&e, "stdin:%llu: ", (unsigned long long)number);
+			rc = person && e.kind == ERR_DATA ? (die_warn("%s", e.msg), 0) : skip_pass(&j->skip, &e);
+		} else {
+			rc = reply(j, &t, &e);
+		}
+		if (rc)
+			break;
+	}
+	if (rc < 0) {
+		out_abort(j->out);
+		die_err(&e);
+	}
+	if (person && known >= 0)
+		fputc('\n', stderr);
+	in_close(in);
+	buf_release(&line);
+	talk_release(&t);
 }
 
 /* --- records ----------------------------------------------------------------------- */
@@ -373,7 +460,7 @@ static int read_prompt(struct job *j, const struct record *r, struct err *e)
 	size_t n;
 	j->prompt.n = 0;
 	buf_reset(&j->text);
-	if (r->has_ids && !field) {
+	if (r->has_ids && !field && !template) {
 		for (size_t i = 0; i < r->n; i++)
 			if (r->attn[i] && add_id(&j->prompt, r->ids[i], e))
 				return -1;
@@ -381,9 +468,12 @@ static int read_prompt(struct job *j, const struct record *r, struct err *e)
 	}
 	if (!j->tok)
 		return err_usage(e, "a prompt of text needs a tokenizer: give one with -T");
-	if (column_asked(r->obj, field, &s, &n, e) || bpe_encode(j->tok, s, n, &j->prompt, e))
-		return -1;
-	return echo && buf_add(&j->text, s, n) ? err_mem(e) : 0;
+	if (template && !lines) {
+		if (!r->obj)
+			return err_data(e, "the record has no fields for a template");
+		return prompt_fill(&j->ask, r->obj, &j->text, e) || prompt_encode(&j->ask, j->tok, &j->text, &j->prompt, e) ? -1 : 0;
+	}
+	return column_asked(r->obj, field, &s, &n, e) || ask(j, s, n, e) ? -1 : 0;
 }
 
 /* The record as it will be written again; r itself is gone with the next one. */
@@ -396,7 +486,7 @@ static int keep_record(struct job *j, struct asked *a, const struct record *r, s
 	for (size_t i = 0; i < r->n && !r->obj; i++)
 		if (add_id(&a->ids, r->ids[i], e))
 			return -1;
-	if ((r->obj && json_write(&a->obj, r->obj)) || buf_add(&a->text, j->text.p, j->text.n))
+	if ((r->obj && json_write(&a->obj, r->obj)) || (echo && buf_add(&a->text, j->text.p, j->text.n)))
 		return err_mem(e);
 	return 0;
 }
@@ -416,10 +506,10 @@ static int put_answer(struct job *j, struct asked *a, const struct generate *g, 
 	buf_reset(line);
 	if (plain)
 		return buf_add(line, a->text.p, a->text.n) || buf_addc(line, '\n') ? err_mem(e) : 0;
-	const struct answer w = {.rules = &rules, .ids = g->ids + g->prompt, .n = g->n - g->prompt, .prompt = g->prompt,
-	                         .end = g->end, .put_ids = a->has_ids && !field, .key = key, .text = j->tok ? &a->text : NULL,
-	                         .sequence = sequences > 1 ? a->sequence : -1, .score = beams > 1 ? &a->score : NULL,
-	                         .logprobs = top >= 0 ? g->logprobs : NULL};
+	const struct answer w = {.rules = &wish.rules, .ids = g->ids + g->prompt, .n = g->n - g->prompt, .prompt = g->prompt,
+	                         .end = g->end, .put_ids = a->has_ids && !field && !template, .key = key, .text = j->tok ? &a->text : NULL,
+	                         .sequence = wish.sequences > 1 ? a->sequence : -1, .score = wish.beams > 1 ? &a->score : NULL,
+	                         .logprobs = wish.top >= 0 ? g->logprobs : NULL};
 	if (answer_set(m, obj, &w, e))
 		return -1;
 	return json_write(line, obj) || buf_addc(line, '\n') ? err_mem(e) : 0;
@@ -465,10 +555,10 @@ static int step(struct job *j, struct err *e)
 /* The answer of a search, which ends at once. */
 static int search(struct job *j, struct asked *a, struct generate *g, struct err *e)
 {
-	if (a->sequence == 0 && beam_run(&j->beam, &beam, &rules, j->sample, j->d, g->ids, (int)g->n, e))
+	if (a->sequence == 0 && beam_run(&j->beam, &wish.beam, &wish.rules, j->sample, j->d, g->ids, (int)g->n, e))
 		return -1;
 	a->score = j->beam.best[a->sequence].score;
-	return take_way(j, g, a->sequence, e);
+	return beam_give(&j->beam, a->sequence, g, e);
 }
 
 /* The record takes a free seat. 0, or -1: it cannot be answered. */
@@ -479,7 +569,7 @@ static int admit(struct job *j, struct batching_seat *seat, struct record_in *in
 	a->sequence = sequence;
 	if (read_prompt(j, r, e) || begin(j, &seat->g, number, sequence, e))
 		return record_at(in, e);
-	return (beams > 1 && search(j, a, &seat->g, e)) || keep_record(j, a, r, e) || batching_join(&j->batch, seat, e) ||
+	return (wish.beams > 1 && search(j, a, &seat->g, e)) || keep_record(j, a, r, e) || batching_join(&j->batch, seat, e) ||
 	       turns_give(&j->turns, &a->turn, e) ? -1 : 0;
 }
 
@@ -512,7 +602,7 @@ static void answer_records(struct job *j, int argc, char **argv)
 		while (rc && !bad && (seat = batching_free(&j->batch)) && (again > 0 || (rc = record_next(in, &r, &e)) != 0)) {
 			if (rc > 0)
 				rc = admit(j, seat, in, &r, number, again, &e) ? -1 : 1;
-			again = rc < 0 || again + 1 == sequences ? 0 : again + 1;
+			again = rc < 0 || again + 1 == wish.sequences ? 0 : again + 1;
 			number += again == 0;
 			bad = rc < 0 && skip_pass(&j->skip, &e);
 			if (bad)
@@ -543,13 +633,13 @@ static void report(const struct job *j)
 #define U(x) (unsigned long long)(x)
 	die_skipped(&j->skip, "record");
 	if (n->cut)
-		die_warn("%llu prompt%s cut to %s %lld tokens, by %llu together", U(n->cut), die_s(n->cut), side ? "the first" : "the last",
-		         (long long)max_input, U(n->cut_tokens));
+		die_warn("%llu prompt%s cut to %s %lld tokens, by %llu together", U(n->cut), die_s(n->cut), wish.side ? "the first" : "the last",
+		         (long long)wish.max_input, U(n->cut_tokens));
 	if (n->empty)
 		die_warn("%llu empty prompt%s: begun with the model's first token", U(n->empty), die_s(n->empty));
 	if (n->full)
 		die_warn("%llu prompt%s left no room for an answer in %lld tokens (--max-length)", U(n->full), die_s(n->full),
-		         (long long)rules.max_length);
+		         (long long)wish.rules.max_length);
 	if (timing)
 		die_warn("%llu prompt tokens, %.1f/s; %llu new tokens, %.1f/s behind the first", U(n->asked),
 		         n->asking > 0 ? (double)n->asked / n->asking : 0, U(n->answered),
@@ -569,11 +659,17 @@ int main(int argc, char **argv)
 	die_opts(&prog, &argc, &argv);
 	if (prompt && argc)
 		die_usage("-p answers one prompt: it takes no files");
+	if (chat && argc)
+		die_usage("--chat listens to stdin: it takes no files");
 	if ((prompt != NULL) + (field != NULL) + lines > 1)
 		die_usage("-p, --field and --text exclude each other");
+	if (template && field)
+		die_usage("--template names the fields: no --field");
 	open_job(&j, nargs, args);
 	if (prompt)
 		answer_prompt(&j);
+	else if (chat)
+		talk(&j);
 	else
 		answer_records(&j, argc, argv);
 	if (out_commit(j.out, &e))

@@ -5,6 +5,7 @@
 #include "io/outdir.h"
 #include "nx/lorafile.h"
 #include "nx/model.h"
+#include "text/prompt.h"
 
 #include <stdlib.h>
 
@@ -44,7 +45,8 @@ static char *find_base(int n, char **adapters)
 	return dir;
 }
 
-/* The tokenizer goes along: the model's, or where it has none the first adapter's. */
+/* The tokenizer goes along: the model's, or where it has none the first adapter's; and the template of
+ * prompts, of which the last adapter knows best. */
 static int copy_tokenizer(const struct outdir *d, const char *model, int n, char **adapters, struct err *e)
 {
 	static const char *const files[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"};
@@ -55,7 +57,8 @@ static int copy_tokenizer(const struct outdir *d, const char *model, int n, char
 		if (rc < 0)
 			return -1;
 	}
-	return 0;
+	int rc = n ? outdir_copy(d, adapters[n - 1], PROMPT_FILE, e) : 0;
+	return rc < 0 || (rc == 0 && outdir_copy(d, model, PROMPT_FILE, e) < 0) ? -1 : 0;
 }
 
 static void merge(const char *model, int n, char **adapters)

@@ -15,6 +15,7 @@
 #include "nx/trainer.h"
 #include "nx/trainlog.h"
 #include "text/kin.h"
+#include "text/prompt.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -24,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *model, *given_model, *output, *log_file, *eval_file, *resume;
+static const char *model, *given_model, *output, *log_file, *eval_file, *resume, *template;
 static struct trainer_rule rule;
 static struct flow_rule when = {.log_steps = 1, .save_steps = 500};
 static double min_lr = -1, warmup;
@@ -43,6 +44,7 @@ static const struct opt opts[] = {
 	{0, "save-dtype", OPT_WORD, &save_dtype, TENSOR_WORDS, "the type of the trained weights in the file (default f32)", 0, 0, NULL},
 	{0, "resume", OPT_STR, &resume, "DIR", "go on from a checkpoint; auto: from the last one in the output directory, if any", 0, 0, NULL},
 	{0, "resume-from-checkpoint", OPT_STR, &resume, "DIR", "the same", 0, 0, NULL},
+	{0, "template", OPT_STR, &template, "TEXT|NAME", "the records' texts were made with this template or preset: kept with the model, for nx-generate --chat", 0, 0, NULL},
 	{0, "any-tokenizer", OPT_FLAG, &any_tokenizer, NULL, "take a shard of another tokenizer than the model's", 0, 0, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "How long and on what", 0, 0, NULL},
 	{0, "num-train-epochs", OPT_F64, &rule.epochs, "X", "visit every record X times (default 3)", 1e-9, 1e9, NULL},
@@ -200,7 +202,7 @@ static void dry(const struct job *j)
 
 static struct checkpoint state_of(struct job *j)
 {
-	return (struct checkpoint){j->t, &j->log, &j->flow, &rule, &when, &j->train, j->run.out};
+	return (struct checkpoint){j->t, &j->log, &j->flow, &rule, &when, &j->train, j->run.out, template};
 }
 
 /* Ends the program for an error in training: what is left to go on from is said with it. */
@@ -309,7 +311,7 @@ static void save(struct job *j)
 	struct outdir *d;
 	struct err e;
 	open_output(j, &d);
-	if (save_weights(j, outdir_path(d), &e) || rundir_copy(d, j->dir, &e)) {
+	if (save_weights(j, outdir_path(d), &e) || rundir_copy(d, j->dir, template, &e)) {
 		outdir_abort(d);
 		die_keeping(j, &e);
 	}
@@ -462,6 +464,16 @@ static void check_floor(void)
 		rule.sched_floor = rule.rate > 0 ? min_lr / rule.rate : 0;
 }
 
+/* What nx-generate could not read is said before the training. */
+static void check_template(void)
+{
+	struct prompt p = {0};
+	struct err e;
+	if (template && prompt_open(&p, template, &e))
+		die_usage("--template: %s", e.msg);
+	prompt_release(&p);
+}
+
 static void check_options(int argc, char **argv)
 {
 	struct err e;
@@ -480,6 +492,7 @@ static void check_options(int argc, char **argv)
 	rule.optim.kind = optim_word == 3 ? OPTIM_ADAMW : (enum optim_kind)optim_word;
 	rule.sched = (enum sched_kind)sched_word;
 	check_floor();
+	check_template();
 	/* below 1 it is a ratio, and goes before the option of that name */
 	rule.warmup_steps = (int64_t)warmup;
 	if (warmup > 0 && warmup < 1)

@@ -59,7 +59,8 @@ static ssize_t raw(void *arg, void *p, size_t cap, struct err *e)
 static int start(struct in *in, struct err *e)
 {
 	in->started = true;
-	while (in->head_n < ZST_MAGIC_LEN) {
+	/* no more than it takes to tell: somebody may be typing */
+	while (in->head_n < ZST_MAGIC_LEN && memcmp(in->head, ZST_MAGIC, in->head_n) == 0) {
 		ssize_t n = read_fd(in, in->head + in->head_n, ZST_MAGIC_LEN - in->head_n, e);
 		if (n < 0)
 			return -1;
@@ -67,7 +68,7 @@ static int start(struct in *in, struct err *e)
 			return 0;
 		in->head_n += (size_t)n;
 	}
-	if (memcmp(in->head, ZST_MAGIC, ZST_MAGIC_LEN) == 0 && !(in->z = zst_reader_open(raw, in, e)))
+	if (in->head_n == ZST_MAGIC_LEN && memcmp(in->head, ZST_MAGIC, ZST_MAGIC_LEN) == 0 && !(in->z = zst_reader_open(raw, in, e)))
 		return err_prefix(e, "%s: ", in->name);
 	return 0;
 }

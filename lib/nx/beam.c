@@ -52,6 +52,15 @@ static void swap_ways(struct beam_way *a, struct beam_way *b, int n)
 	}
 }
 
+int beam_give(const struct beam *b, int64_t number, struct generate *g, struct err *e)
+{
+	const struct beam_way *w = &b->best[number];
+	for (int i = 0; i < w->n; i++)
+		if (generate_take_id(g, w->ids[i], e))
+			return -1;
+	return 0;
+}
+
 void beam_release(struct beam *b)
 {
 	for (int i = 0; i < BEAM_MAX; i++) {

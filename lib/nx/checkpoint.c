@@ -175,7 +175,7 @@ static int write_all(const struct checkpoint *c, const struct model *m, const ch
 	/* one of the same step is of a run that went on from before it, as this one does */
 	if (outdir_remove(path, e) || outdir_open(&d, path, false, e))
 		return -1;
-	if (model_save(m, outdir_path(d), e) || rundir_copy(d, from, e) || write_rest(c, outdir_path(d), e)) {
+	if (model_save(m, outdir_path(d), e) || rundir_copy(d, from, c->template, e) || write_rest(c, outdir_path(d), e)) {
 		outdir_abort(d);
 		return -1;
 	}

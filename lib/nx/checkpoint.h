@@ -31,10 +31,11 @@ struct checkpoint {
 	const struct flow_rule *when;
 	const struct dataset *data;
 	const char *out;
+	const char *template; /* of prompts, or NULL: see rundir_copy */
 };
 
 /* Writes OUT/checkpoint-N, N being the trainer's step: out must be there. Synced and whole before
- * it has that name. The tokenizer's files come from the directory `from`. ERR_DATA if the weights
+ * it has that name. The tokenizer's files and the template come from the directory `from`. ERR_DATA if the weights
  * are no finite numbers: then nothing is written. */
 int checkpoint_save(const struct checkpoint *c, const struct model *m, const char *from, struct err *e);
 /* ERR_DATA if the checkpoint is of other records, or of another batch, accumulation,

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/num.h"
+#include "io/out.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #define LL(x) (long long)(x)
+
+static const char template_file[] = "prompt_template.txt"; /* text/prompt.h calls it PROMPT_FILE */
 
 /* --- names ---------------------------------------------------------------------------- */
 
@@ -47,12 +50,29 @@ char *rundir_parent(const char *path)
 	return n ? strndup(path, n > 1 ? n - 1 : 1) : strdup(".");
 }
 
-int rundir_copy(const struct outdir *d, const char *from, struct err *e)
+static int write_template(const struct outdir *d, const char *text, struct err *e)
+{
+	struct out *out;
+	char *path;
+	if (asprintf(&path, "%s/%s", outdir_path(d), template_file) < 0)
+		return err_mem(e);
+	int rc = out_open(&out, path, OUT_PLAIN, e);
+	free(path);
+	if (rc == 0 && (out_write(out, text, strlen(text), e) || out_write(out, "\n", 1, e))) {
+		out_abort(out);
+		return -1;
+	}
+	return rc == 0 ? out_commit(out, e) : -1;
+}
+
+int rundir_copy(const struct outdir *d, const char *from, const char *template, struct err *e)
 {
 	static const char *const copied[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"};
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < sizeof copied / sizeof *copied; i++)
 		rc = outdir_copy(d, from, copied[i], e) < 0 ? -1 : 0;
+	if (rc == 0)
+		rc = template ? write_template(d, template, e) : outdir_copy(d, from, template_file, e) < 0 ? -1 : 0;
 	return rc;
 }
 

@@ -19,8 +19,9 @@ char *rundir_name(const char *pattern, int64_t steps, int64_t second);
 char *rundir_parent(const char *path); /* of the last part of a path; "." for a bare name */
 char *rundir_checkpoint(const char *out, int64_t step);
 
-/* The tokenizer's files, as far as the directory `from` has them. */
-int rundir_copy(const struct outdir *d, const char *from, struct err *e);
+/* The tokenizer's files and the template of prompts (text/prompt.h), as far as the directory `from` has
+ * them; a template that is not NULL instead of the one there. */
+int rundir_copy(const struct outdir *d, const char *from, const char *template, struct err *e);
 
 bool rundir_has(const char *out, int64_t step);
 /* The highest N in out; 0: there is none, -1. */

@@ -15,6 +15,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ROOM = 4096 };
 
@@ -137,6 +138,20 @@ int bpe_find(struct bpe **t, const char *given, struct err *e)
 	if (!given)
 		return err_usage(e, "no tokenizer: give -T FILE, or set NX_TOKENIZER or NX_MODEL");
 	return bpe_load(t, given, e);
+}
+
+int bpe_beside(struct bpe **t, const char *given, const char *dir, struct err *e)
+{
+	struct buf path = {0};
+	*t = NULL;
+	given = given ? given : getenv("NX_TOKENIZER");
+	if (given && *given)
+		return bpe_load(t, given, e);
+	int rc = buf_printf(&path, "%s/tokenizer.json", dir) || !buf_str(&path) ? err_mem(e) : 0;
+	if (rc == 0 && access(path.p, F_OK) == 0)
+		rc = bpe_load(t, path.p, e);
+	buf_release(&path);
+	return rc;
 }
 
 int bpe_share(struct bpe **out, const struct bpe *owner, struct err *e)

@@ -32,6 +32,8 @@ int bpe_load(struct bpe **t, const char *path, struct err *e);
 /* Loads `given`, else $NX_TOKENIZER, else $NX_MODEL (a variable that is empty counts as
  * not set); ERR_USAGE if none of the three is there. */
 int bpe_find(struct bpe **t, const char *given, struct err *e);
+/* Loads `given`, else $NX_TOKENIZER, else the tokenizer.json in dir; *t is NULL if there is none of them. */
+int bpe_beside(struct bpe **t, const char *given, const char *dir, struct err *e);
 /* Another of the same for a thread of its own: a struct bpe is one thread's. It uses the
  * tables of `owner`, which must be closed after it. */
 int bpe_share(struct bpe **t, const struct bpe *owner, struct err *e);

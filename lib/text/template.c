@@ -251,6 +251,74 @@ int template_preset(struct template **out, const char *name, struct err *e)
 	return err_usage(e, "there is no preset \"%s\", but %s", name, TEMPLATE_PRESETS);
 }
 
+int template_given(struct template **t, const char *given, size_t n, struct err *e)
+{
+	if (memchr(given, '{', n))
+		return template_parse(t, given, n, e);
+	char *name = strndup(given, n);
+	int rc = name ? template_preset(t, name, e) : err_mem(e);
+	free(name);
+	return rc;
+}
+
+/* --- prompts ------------------------------------------------------------------------------- */
+
+static bool is_answer(const struct piece *p)
+{
+	static const char *const names[] = {"answer", "output", "completion", "response"};
+	for (size_t i = 0; i < sizeof names / sizeof *names && p->nsteps == 1; i++)
+		if (p->n == strlen(names[i]) && memcmp(p->s, names[i], p->n) == 0)
+			return true;
+	return false;
+}
+
+bool template_prompt(struct template *t, const char **end, size_t *n)
+{
+	bool cut = t->when_empty && template_prompt(t->when_empty, end, n);
+	const struct piece *last = NULL;
+	for (const struct piece *p = t->piece; p < t->piece + t->npieces; p++)
+		last = is_answer(p) ? p : last;
+	if (!last)
+		return cut;
+	const struct piece *behind = last + 1;
+	bool literal = behind < t->piece + t->npieces && behind->nsteps == 0;
+	*end = literal ? behind->s : "";
+	*n = literal ? behind->n : 0;
+	t->npieces = (size_t)(last - t->piece);
+	return true;
+}
+
+/* Fields that the template wants and the record has not: the first of all gets its text. */
+static int add_fields(const struct template *t, struct arena *a, struct json *rec, struct json *first, struct err *e)
+{
+	for (const struct piece *p = t->piece; p < t->piece + t->npieces; p++) {
+		if (p->nsteps == 0)
+			continue;
+		const struct step *name = &t->step[p->step];
+		char *key = strndup(name->s, name->n);
+		bool known = key && json_get(rec, key);
+		int rc = !key || (!known && json_set(a, rec, key, rec->n ? json_string(a, "", 0) : first)) ? err_mem(e) : 0;
+		free(key);
+		if (rc)
+			return -1;
+	}
+	return 0;
+}
+
+struct json *template_record(const struct template *t, struct arena *a, const char *text, size_t n, struct err *e)
+{
+	struct json *rec = json_object(a), *first = json_string(a, text, n);
+	if (!rec || !first)
+		return err_mem(e), NULL;
+	if (add_fields(t, a, rec, first, e) || (t->when_empty && add_fields(t->when_empty, a, rec, first, e)))
+		return NULL;
+	if (rec->n == 0)
+		return err_usage(e, "the template has no field for a prompt"), NULL;
+	if (t->unless && !json_get(rec, t->unless) && json_set(a, rec, t->unless, json_string(a, "", 0)))
+		return err_mem(e), NULL;
+	return rec;
+}
+
 /* --- rendering ----------------------------------------------------------------------------- */
 
 /* What {"0": "text"}, a column of one row, stands for. Any other object is one. */

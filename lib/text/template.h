@@ -18,10 +18,12 @@
 #ifndef TEXT_TEMPLATE_H
 #define TEXT_TEMPLATE_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "io/json.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct template;
@@ -43,6 +45,17 @@ int template_else(struct template *t, const char *field, const char *text, size_
  * ERR_USAGE for any other name. */
 int template_preset(struct template **t, const char *name, struct err *e);
 #define TEMPLATE_PRESETS "qa|qa-prompt|alpaca|alpaca-prompt|concat"
+
+/* A preset's name or, where it has a "{", a template: what an option or a file gives. */
+int template_given(struct template **t, const char *given, size_t n, struct err *e);
+
+/* Makes of a template of whole texts that of their prompts: cuts it before the last field called answer,
+ * output, completion or response. false: it has none, and is one of prompts already. *end, *n: the
+ * text behind that field up to the next one, in t. */
+bool template_prompt(struct template *t, const char **end, size_t *n);
+/* A record for t of one text: that is its first field, all others are empty. NULL: t has no field,
+ * or memory ran out. */
+struct json *template_record(const struct template *t, struct arena *a, const char *text, size_t n, struct err *e);
 
 /* ERR_DATA if a field is missing or cannot be put in; out is as it was then. */
 int template_render(const struct template *t, const struct json *rec, struct buf *out, struct err *e);
