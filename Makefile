@@ -80,7 +80,7 @@ build/$(FLAVOUR)/bench/%: $(O)/tests/bench/%.o $(LIB) build/$(FLAVOUR)/key
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 # For tests that link the library themselves: a file that names it.
-build/$(FLAVOUR)/lib: $(LIB)
+build/$(FLAVOUR)/lib: $(LIB) build/$(FLAVOUR)/key
 	@echo $(LIB) > $@
 $(LIB): $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
