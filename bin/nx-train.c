@@ -27,7 +27,7 @@
 
 static const char *model, *given_model, *output, *log_file, *eval_file, *resume, *template;
 static struct trainer_rule rule;
-static struct flow_rule when = {.log_steps = 1, .save_steps = 500};
+static struct flow_rule when = {.log_every = 1, .save_every = 500};
 static double min_lr = -1, warmup;
 static int optim_word, sched_word, sampler_word, reduction_word, eval_word = -1, save_word = -1, metric_word, save_dtype, dtype;
 static struct lora_rule lora = {.alpha = 8, .targets = "query_key_value"};
@@ -79,7 +79,7 @@ static const struct opt opts[] = {
 	{0, "lora-target", OPT_STR, &lora.targets, "NAMES", "the linear layers that have one (default query_key_value)", 0, 0, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "Checkpoints", 0, 0, NULL},
 	{0, "save-strategy", OPT_WORD, &save_word, FLOW_WORDS, "when to write a checkpoint (default steps)", 0, 0, NULL},
-	{0, "save-steps", OPT_I64, &when.save_steps, "N", "behind every Nth update and the last (default 500)", 1, 1e15, &save_given},
+	{0, "save-steps", OPT_F64, &when.save_every, "N", "behind every Nth update and the last (default 500); below 1: a part of all", 1e-9, 1e15, &save_given},
 	{0, "save-total-limit", OPT_I64, &save_limit, "N", "keep the last N and the best (default: all)", 1, 1e9, NULL},
 	{0, "load-best-model-at-end", OPT_FLAG, &load_best, NULL, "what is written at the end is the best checkpoint's model", 0, 0, NULL},
 	{0, "metric-for-best-model", OPT_WORD, &metric_word, "loss|eval-loss", "what tells the best (default eval-loss, the same as loss)", 0, 0, &when.track},
@@ -87,10 +87,10 @@ static const struct opt opts[] = {
 	{0, "early-stopping-patience", OPT_I64, &when.patience, "N", "stop behind N evaluations in a row no better than the best", 1, 1e15, NULL},
 	{0, "early-stopping-threshold", OPT_F64, &when.threshold, "X", "by how much they must be better (default 0)", 0, 1e30, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "What is told", 0, 0, NULL},
-	{0, "logging-steps", OPT_I64, &when.log_steps, "N", "tell of every Nth update (default 1)", 1, 1e15, NULL},
+	{0, "logging-steps", OPT_F64, &when.log_every, "N", "tell of every Nth update (default 1); below 1: a part of all", 1e-9, 1e15, NULL},
 	{0, "eval-strategy", OPT_WORD, &eval_word, FLOW_WORDS, "when to evaluate (default no: at the end only)", 0, 0, NULL},
 	{0, "evaluation-strategy", OPT_WORD, &eval_word, FLOW_WORDS, "the same", 0, 0, NULL},
-	{0, "eval-steps", OPT_I64, &when.eval_steps, "N", "behind every Nth update and the last (default: as --logging-steps)", 1, 1e15, NULL},
+	{0, "eval-steps", OPT_F64, &when.eval_every, "N", "behind every Nth update and the last (default: as --logging-steps); below 1: a part of all", 1e-9, 1e15, NULL},
 	{0, "per-device-eval-batch-size", OPT_I64, &eval_batch, "N", "records in a batch of the evaluation (default 8)", 1, 1e9, NULL},
 	{0, "dry-run", OPT_FLAG, &dry_run, NULL, "say what would be done, and stop", 0, 0, NULL},
 	{'v', "verbose", OPT_FLAG, &verbose, NULL, "tell the lengths of each update's records", 0, 0, NULL},
@@ -553,6 +553,8 @@ static void open_job(struct job *j, int argc, char **argv)
 		die_err(&e);
 	j->plan = trainer_plan_of(j->t);
 	j->run.steps = j->plan->steps;
+	if (flow_plan(&when, j->plan->steps, load_best, &e))
+		die_err(&e);
 	if (!save_given && save_word < 0 && !load_best && j->plan->steps < when.save_steps)
 		when.save = FLOW_NEVER;
 	j->log = (struct trainlog){.cost = &j->cost, .data = &j->train, .steps = j->plan->steps, .tell_lengths = verbose};

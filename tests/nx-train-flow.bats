@@ -89,3 +89,24 @@ compare() {
 	echo 'log 1 0.5 0 5.0011 1.0005' >b
 	near b a
 }
+
+@test "steps below 1 are parts of all updates, rounded up" {
+	"$BIN/nx-train" -q -m tiny -o made --max-steps 10 --logging-steps 0.35 --eval flow-eval.jsonl --eval-steps 0.15 \
+		--save-steps 0.45 --log log.jsonl flow-train.jsonl
+	told | awk '{ print $1, $2 }' >got
+	printf '%s\n' 'eval 2' 'log 4' 'eval 4' 'eval 6' 'log 8' 'eval 8' 'eval 10' 'end 10' >want
+	same want got
+	printf '%s\n' made/checkpoint-* >got
+	printf 'made/checkpoint-%s\n' 10 5 >want
+	same want got
+	grep -E '"(logging|eval|save)_steps"' made/checkpoint-10/trainer_state.json | tr -d ' ,\n' >got
+	printf '"eval_steps":2"logging_steps":4"save_steps":5' >want
+	same want got
+	fails 2 "$BIN/nx-train" -m tiny --logging-steps 2.5 flow-train.jsonl
+	says '--logging-steps is a whole number' err
+	fails 2 "$BIN/nx-train" -m tiny --save-steps 0 flow-train.jsonl
+	fails 2 "$BIN/nx-train" -q -m tiny -o other --max-steps 10 --load-best-model-at-end --eval flow-eval.jsonl --eval-steps 0.15 --save-steps 0.45 flow-train.jsonl
+	says '--save-steps, 5, to be a multiple of --eval-steps, 2' err
+	fails 2 "$BIN/nx-train" -m tiny --load-best-model-at-end --eval flow-eval.jsonl --eval-steps 0.5 flow-train.jsonl
+	says 'as parts of all updates, or neither' err
+}

@@ -31,17 +31,35 @@ static void when(void)
 
 static void settled(void)
 {
-	struct flow_rule r = {.log_steps = 2, .save_steps = 500};
-	TEST(flow_settle(&r, -1, -1, false, false, &e) == 0 && r.eval == FLOW_NEVER && r.save == FLOW_STEPS && r.eval_steps == 2,
-	     "the defaults");
-	r.eval_steps = 7;
+	struct flow_rule r = {.log_every = 2, .save_every = 500};
+	TEST(flow_settle(&r, -1, -1, false, false, &e) == 0 && r.eval == FLOW_NEVER && r.save == FLOW_STEPS &&
+	     flow_plan(&r, 9, false, &e) == 0 && r.log_steps == 2 && r.eval_steps == 2 && r.save_steps == 500, "the defaults");
+	r.eval_every = 7;
 	TEST(flow_settle(&r, -1, -1, false, true, &e) == 0 && r.eval == FLOW_STEPS, "a number of steps is a strategy");
 	TEST(flow_settle(&r, -1, -1, false, false, &e) == -1 && e.kind == ERR_USAGE, "nothing to evaluate on: %s", e.msg);
 	TEST(flow_settle(&r, FLOW_EPOCH, -1, true, true, &e) == -1 && strstr(e.msg, "the same"), "%s", e.msg);
-	TEST(flow_settle(&r, FLOW_STEPS, FLOW_STEPS, true, true, &e) == -1 && strstr(e.msg, "multiple"), "%s", e.msg);
-	r.save_steps = 14;
-	TEST(flow_settle(&r, FLOW_STEPS, FLOW_STEPS, true, true, &e) == 0, "a multiple");
+	TEST(flow_settle(&r, FLOW_STEPS, FLOW_STEPS, true, true, &e) == -1 && e.kind == ERR_USAGE && strstr(e.msg, "multiple"), "%s", e.msg);
+	r.save_every = 14;
+	TEST(flow_settle(&r, FLOW_STEPS, FLOW_STEPS, true, true, &e) == 0 && flow_plan(&r, 9, true, &e) == 0, "a multiple");
 	TEST(flow_settle(&r, FLOW_EPOCH, FLOW_EPOCH, true, true, &e) == 0, "epochs with epochs");
+}
+
+/* As TrainerState.compute_steps has it: ceil(updates * part). */
+static void parts(void)
+{
+	struct flow_rule r = {.log_every = 0.1, .eval_every = 0.25, .save_every = 0.5};
+	TEST(flow_settle(&r, -1, -1, true, true, &e) == 0 && flow_plan(&r, 40, true, &e) == 0 && r.log_steps == 4 &&
+	     r.eval_steps == 10 && r.save_steps == 20, "parts of 40 updates");
+	TEST(flow_plan(&r, 5, true, &e) == -1 && r.log_steps == 1 && r.eval_steps == 2 && r.save_steps == 3,
+	     "of 5, rounded up, they are no multiples: %s", e.msg);
+	TEST(flow_plan(&r, 5, false, &e) == 0, "which matters for the best alone");
+	r.save_every = 20;
+	TEST(flow_settle(&r, -1, -1, true, true, &e) == -1 && strstr(e.msg, "both"), "%s", e.msg);
+	TEST(flow_settle(&r, -1, -1, false, true, &e) == 0, "so does this");
+	r.log_every = 1.5;
+	TEST(flow_settle(&r, -1, -1, false, true, &e) == -1 && strstr(e.msg, "--logging-steps"), "%s", e.msg);
+	r.log_every = 1;
+	TEST(flow_settle(&r, -1, -1, false, true, &e) == 0 && flow_plan(&r, 5, false, &e) == 0 && r.log_steps == 1, "1 is one update");
 }
 
 /* The evaluation that ends it, 0: none, and the best step. */
@@ -143,6 +161,7 @@ int main(void)
 	const char *dir = test_dir();
 	when();
 	settled();
+	parts();
 	metrics();
 	rotation();
 	names();
