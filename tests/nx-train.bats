@@ -343,13 +343,13 @@ value() {
 	"$BIN/nx-train" -m model --dtype bf16 --max-steps 4 --learning-rate 1e-3 --threads 1 --log log.jsonl -o made tokens.nxs >out 2>err
 	"$BIN/nx-train" -q -m model --bf16 --max-steps 4 --learning-rate 1e-3 --threads 3 -o again tokens.nxs >out
 	cmp made/model.safetensors again/model.safetensors
-	! cmp -s made/model.safetensors full/model.safetensors
+	if cmp -s made/model.safetensors full/model.safetensors; then return 1; fi
 	b=$(value 4 loss)
 	cp full.jsonl log.jsonl
 	a=$(value 4 loss)
 	awk -v a="$a" -v b="$b" 'BEGIN { d = (a - b) / a; exit !(d * d < 1e-6 && d != 0) }'
 	if grep -q avx512_bf16 /proc/cpuinfo; then
-		! grep -q 'bfloat16' err
+		if grep -q 'bfloat16' err; then return 1; fi
 	else
 		says 'no bfloat16 dot product' err
 	fi
