@@ -139,16 +139,15 @@ static long ms(double seconds)
 	return seconds > 0 && seconds < 1e6 ? (long)(seconds * 1000) + 1 : 0;
 }
 
-/* 0, or not. */
-static int set_options(struct flight *f)
+static CURLcode set_options(struct flight *f)
 {
 	const struct http_ask *a = &f->ask;
 	const char *authorities = getenv("SSL_CERT_FILE");
 	struct http_origin o;
 	struct err ignored;
 	CURL *c = f->easy;
-	int bad = 0;
-#define SET(option, value) bad |= curl_easy_setopt(c, CURLOPT_##option, value) != CURLE_OK
+	CURLcode rc = CURLE_OK;
+#define SET(option, value) rc = rc ? rc : curl_easy_setopt(c, CURLOPT_##option, value)
 	SET(URL, a->url);
 	SET(PRIVATE, (void *)f);
 	SET(ERRORBUFFER, f->message);
@@ -174,10 +173,12 @@ static int set_options(struct flight *f)
 	}
 	if (authorities && *authorities)
 		SET(CAINFO, authorities);
-	if (http_origin(&o, a->url, &ignored) == 0 && o.local)
+	if (http_origin(&o, a->url, &ignored))
+		return ignored.kind == ERR_MEM ? CURLE_OUT_OF_MEMORY : CURLE_URL_MALFORMAT;
+	if (o.local)
 		SET(NOPROXY, "*");
 #undef SET
-	return bad;
+	return rc;
 }
 
 int http_start(struct http *h, const struct http_ask *ask, struct err *e)
@@ -193,8 +194,9 @@ int http_start(struct http *h, const struct http_ask *ask, struct err *e)
 	h->first = f;
 	f->easy = curl_easy_init();
 	int rc = f->easy ? set_headers(f, e) : err_mem(e);
-	if (rc == 0 && set_options(f))
-		rc = err_data(e, "%s: this libcurl cannot be asked for that", ask->url);
+	CURLcode set = rc ? CURLE_OK : set_options(f);
+	if (set)
+		rc = set == CURLE_OUT_OF_MEMORY ? err_mem(e) : err_data(e, "%s: this libcurl cannot be asked for that", ask->url);
 	if (rc == 0 && curl_multi_add_handle(h->multi, f->easy))
 		rc = err_mem(e);
 	if (rc)
@@ -329,22 +331,42 @@ static bool is_local(const char *host)
 	       strcmp(host, "[::1]") == 0 || (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == n);
 }
 
+/* A part of a URL, NULL where it has none: to be freed by curl_free. */
+static int part(CURLU *u, CURLUPart which, unsigned flags, char **text, struct err *e)
+{
+	CURLUcode rc = curl_url_get(u, which, text, flags);
+	if (rc == CURLUE_OUT_OF_MEMORY)
+		return err_mem(e);
+	if (rc)
+		*text = NULL;
+	return 0;
+}
+
+static int parse(CURLU *u, const char *url, struct err *e)
+{
+	CURLUcode rc = curl_url_set(u, CURLUPART_URL, url, 0);
+	if (rc == CURLUE_OUT_OF_MEMORY)
+		return err_mem(e);
+	return rc ? err_usage(e, "\"%s\" is no URL", url) : 0;
+}
+
 int http_origin(struct http_origin *o, const char *url, struct err *e)
 {
 	char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL, *password = NULL;
+	*o = (struct http_origin){0};
+	if (strncasecmp(url, "http://", 7) && strncasecmp(url, "https://", 8))
+		return err_usage(e, "\"%s\" does not begin with http:// or https://", url);
 	CURLU *u = curl_url();
 	if (!u)
 		return err_mem(e);
-	*o = (struct http_origin){0};
-	int rc = 0;
-	if (strncasecmp(url, "http://", 7) && strncasecmp(url, "https://", 8))
-		rc = err_usage(e, "\"%s\" does not begin with http:// or https://", url);
-	else if (curl_url_set(u, CURLUPART_URL, url, 0) || curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
-	         curl_url_get(u, CURLUPART_HOST, &host, 0) || curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT))
+	int rc = parse(u, url, e) || part(u, CURLUPART_SCHEME, 0, &scheme, e) || part(u, CURLUPART_HOST, 0, &host, e) ||
+	         part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, &port, e) || part(u, CURLUPART_USER, 0, &user, e) ||
+	         part(u, CURLUPART_PASSWORD, 0, &password, e) ? -1 : 0;
+	if (rc == 0 && (!scheme || !host || !port))
 		rc = err_usage(e, "\"%s\" is no URL", url);
-	else if (curl_url_get(u, CURLUPART_USER, &user, 0) == 0 || curl_url_get(u, CURLUPART_PASSWORD, &password, 0) == 0)
+	else if (rc == 0 && (user || password))
 		rc = err_usage(e, "a URL with a user's name or password in it: secrets belong into the environment");
-	else if (strlen(host) >= sizeof o->host)
+	else if (rc == 0 && strlen(host) >= sizeof o->host)
 		rc = err_usage(e, "a host's name of %zu bytes", strlen(host));
 	if (rc == 0) {
 		for (size_t i = 0; host[i]; i++)
