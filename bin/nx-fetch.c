@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -356,24 +357,36 @@ static int write_refs(struct job *j, struct err *e)
 	return rc;
 }
 
+/* A symbolic link under the name path, in place of what has it. */
+static int put_link(const char *to, const char *path, struct err *e)
+{
+	unsigned long long r = 0;
+	char *temp = NULL;
+	if (getrandom(&r, sizeof r, 0) != sizeof r || asprintf(&temp, "%s.%016llx.tmp", path, r) < 0)
+		return err_io(e, "%s", path);
+	int rc = symlink(to, temp) || rename(temp, path) ? err_io(e, "%s", path) : 0;
+	if (rc)
+		unlink(temp);
+	free(temp);
+	return rc;
+}
+
 /* snapshots/COMMIT/PATH -> ../../blobs/ETAG, with one more ../ for each directory in PATH */
 static int link_file(struct job *j, const struct file *f, struct err *e)
 {
 	char sub[60], old[300];
 	struct buf to = {0};
 	snprintf(sub, sizeof sub, "snapshots/%s", j->commit);
-	char *path = place(j, sub, f->path, "", e), *temp = NULL;
+	char *path = place(j, sub, f->path, "", e);
 	int bad = buf_adds(&to, "../../");
 	for (const char *p = f->path; *p; p++)
 		bad |= *p == '/' && buf_adds(&to, "../");
-	int rc = !path ? -1 : bad || buf_printf(&to, "blobs/%s", f->etag) || asprintf(&temp, "%s.%ld.tmp", path, (long)getpid()) < 0 ?
-	         err_mem(e) : 0;
+	int rc = !path ? -1 : bad || buf_printf(&to, "blobs/%s", f->etag) ? err_mem(e) : 0;
 	ssize_t n = rc ? -1 : readlink(path, old, sizeof old);
-	if (rc == 0 && ((size_t)n != to.n || memcmp(old, to.p, to.n)) && (symlink(to.p, temp) || rename(temp, path)))
-		rc = err_io(e, "%s", path);
+	if (rc == 0 && ((size_t)n != to.n || memcmp(old, to.p, to.n)))
+		rc = put_link(to.p, path, e);
 	buf_release(&to);
 	free(path);
-	free(temp);
 	return rc;
 }
 
@@ -385,7 +398,7 @@ static int lock_file(struct job *j, const struct file *f, struct err *e)
 	int fd = -1;
 	if (asprintf(&path, "%.*s/.locks%s/%s.lock", (int)(last - j->folder.p), j->folder.p, last, f->etag) < 0)
 		return err_mem(e);
-	if (make_parents(path, e) == 0 && (fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0)
+	if (make_parents(path, e) == 0 && (fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666)) < 0)
 		err_io(e, "%s", path);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
 		if (!quiet)
