@@ -1,13 +1,16 @@
 # fault: every call that may fail does, once: tests/fault/each.c says what is wanted then.
-# NX_DEEP=1 (make check-deep): each single call; else every few, to be quick.
+# NX_DEEP=1 (make check-deep): each single call; else, of functions called often, every few.
 load helper
 
 setup_file() {
 	local src=$BATS_TEST_DIRNAME/fault
+	serve "$BATS_FILE_TMPDIR/hub"
 	cd "$BATS_FILE_TMPDIR" || return 1
 	cc -O1 -shared -fPIC -fno-builtin -D_GNU_SOURCE -o fault.so "$src/fault.c" -ldl
 	cc -O1 -D_GNU_SOURCE -o each "$src/each.c"
 }
+
+teardown_file() { served; }
 
 each() {
 	need_preload
@@ -34,14 +37,19 @@ teardown() {
 faults() {
 	local every=$1 out=$2 program=$3
 	shift 3
-	if [ -n "${NX_DEEP:-}" ]; then every=1; fi
+	if [ -n "${NX_DEEP:-}" ]; then
+		every=1
+		export FAULT_CRYPTO=1
+	fi
 	"$FAULT/each" "$FAULT/fault.so" "$every" "$out" "$BIN/$program" "$@" >"$T/log" || {
 		echo "$program $*"
 		cat "$T/log"
 		return 1
 	}
 	grep -q '^[1-9][0-9]* faults of .* 0 failed$' "$T/log"
-	rm -rf want
+	# fewer, and the program's own calls were not among them
+	[ "$(sed -n 's/.* of \([0-9]*\) calls.*/\1/p' "$T/log")" -ge 20 ]
+	rm -rf want "${out%/}"
 }
 
 @test "text filters: any failing call is an error in one line, and the old output stays" {
@@ -68,6 +76,11 @@ faults() {
 	faults 1 out/ nx-init -q -V 700 --hidden 8 --layers 1 --heads 2 --ffn 8 --rotary-pct 1 --max-position 64 -T "$TOK" -o out
 	faults 3 - nx-eval -q -m "$IN/m" "$IN/t.nxs"
 	faults 1 - nx-generate -q -m "$IN/m" -p "a token" --max-new-tokens 5
+	faults 3 out nx-generate -q -m "$IN/m" --max-new-tokens 3 -o out "$IN/d.jsonl"
+	"$BIN/nx-train" -q -m "$IN/m" --lora 2 --max-steps 1 --batch-size 1 -o "$IN/a" "$IN/t.nxs" >name
+	faults 3 out/ nx-merge -q -m "$IN/m" -o out "$IN/a"
+	printf '{"loss": %s, "step": %s}\n' 4 1 3 2 2 3 >"$IN/log"
+	faults 1 out nx-plot -q -o out "$IN/log"
 }
 
 @test "training: any failing call is an error in one line, and every directory there is is whole" {
@@ -75,10 +88,42 @@ faults() {
 	faults 11 out/ nx-train -q -m "$IN/m" --max-steps 3 --lora 2 --save-steps 1 --batch-size 1 --threads 2 -o out "$IN/t.nxs"
 }
 
+# hub_of DIR COMMIT: the model in DIR becomes the hub's org/tiny, as of this commit.
+hub_of() {
+	local commit=$2 hub=$BATS_FILE_TMPDIR/hub f size oid list=
+	mkdir -p "$hub/org/tiny/resolve/$commit" "$hub/api/models/org/tiny/revision" "$hub/api/models/org/tiny/tree"
+	for f in config.json tokenizer.json model.safetensors; do
+		cp "$1/$f" "$hub/org/tiny/resolve/$commit"
+		size=$(stat -c %s "$1/$f")
+		oid=$({ printf 'blob %d\0' "$size" && cat "$1/$f"; } | sha1sum | cut -d' ' -f1)
+		list+="${list:+, }{\"type\": \"file\", \"oid\": \"$oid\", \"size\": $size, \"path\": \"$f\"}"
+	done
+	printf '{"sha": "%s", "id": "org/tiny"}' "$commit" >"$hub/api/models/org/tiny/revision/main"
+	echo "[$list]" >"$hub/api/models/org/tiny/tree/$commit"
+}
+
+@test "a service: any failing call is an error in one line, or asked again; what was answered is kept" {
+	faults 23 - api-generate -q -m m -u "$URL/ok/v1" -j 1 --retry-delay 0 "$IN/d.jsonl"
+	faults 37 out api-generate -q -m m -u "$URL/ok/v1" -j 2 --retry-delay 0 -o out "$IN/d.jsonl"
+}
+
+@test "a hub: any failing call is an error in one line, or asked again; a model that is there is whole" {
+	unset HF_HUB_CACHE HUGGINGFACE_HUB_CACHE HF_TOKEN HUGGING_FACE_HUB_TOKEN HF_TOKEN_PATH HF_HUB_OFFLINE
+	export HF_HOME=$W/hf HF_ENDPOINT=$URL/hub
+	hub_of "$IN/m" 00112233445566778899aabbccddeeff00112233
+	faults 23 hf/ nx-fetch -q --retry-delay 0 org/tiny
+	# a new commit; the snapshot of the old one stays
+	"$BIN/nx-fetch" -q org/tiny >name
+	cp -a hf seed
+	sed -i 's/"hidden_size"/"x": 1, "hidden_size"/' "$IN/m/config.json"
+	hub_of "$IN/m" 7766554433221100ffeeddccbbaa998877665544
+	faults 23 hf/ nx-fetch -q --retry-delay 0 org/tiny
+}
+
 @test "reads and writes of a few bytes at a time change nothing" {
 	"$BIN/bpe-encode" -q -T "$TOK" -o want "$IN/d.jsonl"
 	: >state
-	truncate -s 64 state
+	truncate -s 1M state
 	export FAULT_FILE=$W/state FAULT_SHORT=7
 	LD_PRELOAD=$FAULT/fault.so "$BIN/bpe-encode" -q -T "$TOK" -o got "$IN/d.jsonl"
 	same want got

@@ -2,6 +2,7 @@
  *
  *	FAULT_FILE=state FAULT_AT=17 LD_PRELOAD=./fault.so nx-train ...      the 17th call
  *	FAULT_SHORT=3                                                       no read or write is longer
+ *	FAULT_CRYPTO=1                                                      libcrypto's memory, too
  *
  * Counted are calls that may fail, of the program and the libraries it works with, from
  * die_opts on (known by its fcntl). Linear algebra's own memory is left alone: OpenBLAS
@@ -9,6 +10,7 @@
  * FAULT_FILE, as struct fault_state. */
 #include "fault.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <poll.h>
+#include <sys/auxv.h>
+#include <sys/file.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,6 +39,8 @@ void *__libc_memalign(size_t align, size_t n);
 static struct fault_state *state;
 static unsigned long fault_at;
 static size_t fault_short;
+static const void *program; /* where it is mapped */
+static bool crypto; /* its thousands of allocations are counted, too */
 static bool counting;
 static __thread bool within; /* dladdr and the like call us */
 
@@ -47,19 +55,34 @@ __attribute__((constructor)) static void begin(void)
 	state = p == MAP_FAILED ? NULL : p;
 	fault_at = at ? strtoul(at, NULL, 10) : 0;
 	fault_short = cut ? strtoul(cut, NULL, 10) : 0;
+	crypto = getenv("FAULT_CRYPTO");
+	Dl_info info;
+	if (dladdr((void *)getauxval(AT_ENTRY), &info))
+		program = info.dli_fbase;
 }
 
-/* Of a library whose errors are not ours to handle. */
+/* Of a library whose errors are not ours to handle. The program is known by its place: as its
+ * name dladdr gives what argv[0] is by now, which options may have moved. */
 static bool foreign(const void *caller)
 {
 	Dl_info info;
-	static const char *const names[] = {"openblas", "ld-linux", "gfortran", "quadmath"};
-	if (!dladdr(caller, &info) || !info.dli_fname)
+	static const char *const names[] = {"openblas", "ld-linux", "gfortran", "quadmath", "libcrypto"};
+	if (!dladdr(caller, &info))
 		return true;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+	if (info.dli_fbase == program)
+		return false;
+	for (size_t i = 0; i < sizeof names / sizeof *names - crypto; i++)
 		if (strstr(info.dli_fname, names[i]))
 			return true;
 	return false;
+}
+
+static unsigned char kind_of(const char *what)
+{
+	unsigned h = 0;
+	while (*what)
+		h = h * 31 + (unsigned char)*what++;
+	return (unsigned char)(h % 251);
 }
 
 static bool fails(const char *what, const void *caller)
@@ -72,6 +95,8 @@ static bool fails(const char *what, const void *caller)
 	if (!ours)
 		return false;
 	unsigned long n = atomic_fetch_add(&state->calls, 1) + 1;
+	if (n <= FAULT_CALLS)
+		state->kind[n - 1] = kind_of(what);
 	if (n != fault_at)
 		return false;
 	strncpy(state->what, what, sizeof state->what - 1);
@@ -282,14 +307,98 @@ ssize_t getrandom(void *p, size_t n, unsigned flags)
 	return syscall(SYS_getrandom, p, n, flags);
 }
 
+int symlink(const char *to, const char *path)
+{
+	FAILS("symlink", ENOSPC, -1);
+	return (int)syscall(SYS_symlinkat, to, AT_FDCWD, path);
+}
+
+int flock(int fd, int how)
+{
+	FAILS("flock", ENOLCK, -1);
+	return (int)syscall(SYS_flock, fd, how);
+}
+
+/* --- the network ------------------------------------------------------------------------ */
+
+int socket(int domain, int type, int protocol)
+{
+	FAILS("socket", EMFILE, -1);
+	return (int)syscall(SYS_socket, domain, type, protocol);
+}
+
+int connect(int fd, const struct sockaddr *to, socklen_t n)
+{
+	FAILS("connect", ECONNREFUSED, -1);
+	return (int)syscall(SYS_connect, fd, to, n);
+}
+
+ssize_t send(int fd, const void *p, size_t n, int flags)
+{
+	FAILS("send", ECONNRESET, -1);
+	return syscall(SYS_sendto, fd, p, n, flags, NULL, 0);
+}
+
+ssize_t recv(int fd, void *p, size_t n, int flags)
+{
+	FAILS("recv", ECONNRESET, -1);
+	return syscall(SYS_recvfrom, fd, p, n, flags, NULL, NULL);
+}
+
+/* --- what goes to the C library's own ------------------------------------------------------ */
+
+#define REAL(result, name, ...) \
+	static result (*real)(__VA_ARGS__); \
+	if (!real) { \
+		within = true; \
+		void *found = dlsym(RTLD_NEXT, name); \
+		within = false; \
+		memcpy(&real, &found, sizeof real); \
+	}
+
+FILE *fopen(const char *path, const char *mode)
+{
+	REAL(FILE *, "fopen", const char *, const char *)
+	FAILS("fopen", EMFILE, NULL);
+	return real(path, mode);
+}
+
+FILE *fdopen(int fd, const char *mode)
+{
+	REAL(FILE *, "fdopen", int, const char *)
+	FAILS("fdopen", ENOMEM, NULL);
+	return real(fd, mode);
+}
+
+/* What was buffered is lost: as on a disk that is full. */
+int fclose(FILE *f)
+{
+	REAL(int, "fclose", FILE *)
+	bool fail = fails("fclose", __builtin_return_address(0));
+	int rc = real(f);
+	if (fail)
+		errno = ENOSPC;
+	return fail ? EOF : rc;
+}
+
+DIR *opendir(const char *path)
+{
+	REAL(DIR *, "opendir", const char *)
+	FAILS("opendir", EMFILE, NULL);
+	return real(path);
+}
+
+char *realpath(const char *path, char *to)
+{
+	REAL(char *, "realpath", const char *, char *)
+	FAILS("realpath", EIO, NULL);
+	return real(path, to);
+}
+
 int pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
 {
-	int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	REAL(int, "pthread_create", pthread_t *, const pthread_attr_t *, void *(*)(void *), void *)
 	if (fails("pthread_create", __builtin_return_address(0)))
 		return EAGAIN;
-	within = true;
-	void *p = dlsym(RTLD_NEXT, "pthread_create");
-	within = false;
-	memcpy(&real, &p, sizeof real);
 	return real(t, attr, run, arg);
 }

@@ -4,8 +4,11 @@
 
 #include <stdatomic.h>
 
+enum { FAULT_CALLS = 1 << 16 };
+
 struct fault_state {
 	atomic_ulong calls;
+	unsigned char kind[FAULT_CALLS]; /* of the first calls: the same number for the same function */
 	char what[32]; /* the call that failed; empty if none did */
 };
 
