@@ -127,3 +127,94 @@ refused() {
 	says 'tensor gpt_neox.embed_in.weight is (40, 16) where the config says (100000000, 16)' err
 	[ ! -e made ]
 }
+
+# --- weights that are no finite numbers ----------------------------------------------------------
+
+# offset FILE TENSOR: where its numbers begin
+offset() {
+	local n at
+	n=$(od -An -t u8 -N 8 "$1" | tr -d ' ')
+	at=$(head -c $((n + 8)) "$1" | tail -c "$n" | sed 's/.*"'"$2"'":{[^}]*"data_offsets":\[\([0-9]*\),.*/\1/')
+	echo $((n + 8 + at))
+}
+
+# put DIR NAME TENSOR ELEMENT TYPE VALUE: a number of a tensor of DIR/NAME becomes this one
+put() {
+	local at bytes width=2
+	case $5-$6 in
+	f32-nan) bytes='\x00\x00\xc0\x7f' width=4 ;;
+	f32-inf) bytes='\x00\x00\x80\x7f' width=4 ;;
+	f32--inf) bytes='\x00\x00\x80\xff' width=4 ;;
+	f32-huge) bytes='\x00\x00\x00\x7f' width=4 ;; # 1.7e38
+	f16-nan) bytes='\x00\x7e' ;;
+	f16-inf) bytes='\x00\x7c' ;;
+	f16--inf) bytes='\x00\xfc' ;;
+	bf16-nan) bytes='\xc0\x7f' ;;
+	bf16-inf) bytes='\x80\x7f' ;;
+	bf16--inf) bytes='\x80\xff' ;;
+	esac
+	at=$(offset "$1/$2" "$3")
+	printf '%b' "$bytes" | dd of="$1/$2" bs=1 seek=$((at + $4 * width)) conv=notrunc status=none
+}
+
+# refused_by_all DIR TEXT: each program that takes a model ends with 1 and one line that has TEXT.
+refused_by_all() {
+	local dir=$1 how
+	for how in f32 bf16 q8; do
+		fails 1 "$BIN/nx-generate" -q -m "$dir" --dtype $how --max-new-tokens 2 ids.jsonl
+		one_line "nx-generate: $2"
+	done
+	fails 1 "$BIN/nx-eval" -q -m "$dir" ids.jsonl
+	one_line "nx-eval: $2"
+	fails 1 "$BIN/nx-train" -q -m "$dir" --max-steps 1 -o made ids.jsonl
+	one_line "nx-train: $2"
+	fails 1 "$BIN/nx-merge" -q -m "$dir" -o made
+	one_line "nx-merge: $2"
+}
+
+one_line() {
+	says "$1" err
+	[ "$(wc -l <err)" -eq 1 ]
+	[ ! -s out ]
+	[ ! -e made ]
+}
+
+@test "a weight that is no finite number is refused by every program, with its tensor's name" {
+	local as value tensor m last=5
+	echo '{"input_ids": [1, 2, 3]}' >ids.jsonl
+	for as in f32 f16 bf16; do
+		"$BIN/nx-merge" -q -m safe --save-dtype $as -o $as
+		for value in nan inf -inf; do
+			for tensor in gpt_neox.embed_in.weight gpt_neox.layers.0.attention.query_key_value.bias \
+				gpt_neox.layers.0.mlp.dense_4h_to_h.weight gpt_neox.final_layer_norm.weight embed_out.weight; do
+				m=$as$value
+				rm -rf "$m"
+				cp -r $as "$m"
+				put "$m" model.safetensors $tensor $last $as $value
+				fails 1 "$BIN/nx-info" "$m"
+				one_line "nx-info: $m/model.safetensors: tensor $tensor: element $last is $value"
+			done
+			refused_by_all "$m" "$m/model.safetensors: tensor embed_out.weight: element $last is $value"
+			"$BIN/nx-info" "$m/config.json" >out # no weights are read for it
+		done
+	done
+}
+
+@test "an adapter's number that is not finite, or makes a weight so, is refused with the tensor's name" {
+	local a=base_model.model.gpt_neox.layers.0.attention.query_key_value.lora_A.weight
+	local b=base_model.model.gpt_neox.layers.0.attention.query_key_value.lora_B.weight
+	echo '{"input_ids": [1, 2, 3]}' >ids.jsonl
+	"$BIN/nx-train" -q -m safe --lora 2 --max-steps 1 -o adapter ids.jsonl >name
+	cp -r adapter bad
+	put bad adapter_model.safetensors $b 3 f32 nan
+	refused_by_all bad "bad/adapter_model.safetensors: tensor $b: element 3 is nan"
+	fails 1 "$BIN/nx-merge" -q -m safe -o made bad
+	one_line "nx-merge: bad/adapter_model.safetensors: tensor $b: element 3 is nan"
+	# each by itself is finite, their product is not
+	cp -r adapter large
+	put large adapter_model.safetensors $a 0 f32 huge
+	put large adapter_model.safetensors $b 0 f32 huge
+	refused_by_all large "large: tensor gpt_neox.layers.0.attention.query_key_value.weight: element 0 is inf"
+	fails 1 "$BIN/nx-merge" -q -m safe -o made large
+	one_line "nx-merge: large: tensor gpt_neox.layers.0.attention.query_key_value.weight: element 0 is inf"
+}

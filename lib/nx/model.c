@@ -57,7 +57,7 @@ int model_fold(struct model *m, const char *dir, struct err *e)
 		return -1;
 	lora_fold(a, &m->lay, m->w);
 	lora_close(a);
-	return 0;
+	return modelfile_stays_finite(m->w, &m->lay, dir, e); /* products of large numbers may be none */
 }
 
 int model_load(struct model *m, const char *dir, struct err *e)

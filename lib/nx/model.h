@@ -40,7 +40,7 @@ float *model_trained(const struct model *m);
 
 /* A model's directory, or an adapter's (nx/lorafile.h) that names one: folded into it. */
 int model_load(struct model *m, const char *dir, struct err *e);
-/* Adds the adapter in dir to the weights. */
+/* Adds the adapter in dir to the weights; ERR_DATA if they are not all finite then. */
 int model_fold(struct model *m, const char *dir, struct err *e);
 /* What is trained once more from dir, where model_save has written it. ERR_DATA if that is another adapter. */
 int model_reload(struct model *m, const char *dir, struct err *e);

@@ -66,18 +66,44 @@ static const struct tensor *find(const struct param *t, const struct tensor_set 
 	return NULL;
 }
 
-/* A weight that is no finite number makes all that the model says none. */
-static int check_finite(const float *v, const struct tensor *f, struct err *e)
+/* A weight that is no finite number makes all that the model says none. v: n of f's elements from `at` on. */
+static int check_finite(const float *v, size_t n, size_t at, const struct tensor *f, struct err *e)
 {
 	float zero = 0; /* times 0 all but infinities and NaN are 0 */
-	for (size_t i = 0; i < f->count; i++)
+	for (size_t i = 0; i < n; i++)
 		zero += v[i] * 0.0f;
 	if (zero == 0)
 		return 0;
 	size_t bad = 0;
 	while (isfinite(v[bad]))
 		bad++;
-	return err_data(e, "%s: tensor %s: element %zu is %g", f->file, f->name, bad, (double)v[bad]);
+	return err_data(e, "%s: tensor %s: element %zu is %g", f->file, f->name, at + bad, (double)v[bad]);
+}
+
+int modelfile_finite(const struct tensor *f, struct err *e)
+{
+	enum { STRETCH = 4096 };
+	float v[STRETCH];
+	for (size_t at = 0; at < f->count; at += STRETCH) {
+		struct tensor part = *f;
+		part.data = (const char *)f->data + at * tensor_bytes(f->dtype);
+		part.count = f->count - at < STRETCH ? f->count - at : STRETCH;
+		tensor_to_f32(&part, v);
+		if (check_finite(v, part.count, at, f, e))
+			return -1;
+	}
+	return 0;
+}
+
+int modelfile_stays_finite(const float *w, const struct params *lay, const char *file, struct err *e)
+{
+	for (int i = 0; i < lay->n; i++) {
+		const struct param *t = &lay->t[i];
+		struct tensor f = {.name = t->name, .file = file};
+		if (check_finite(w + t->off, t->n, 0, &f, e))
+			return -1;
+	}
+	return 0;
 }
 
 static int read_one(float *w, const struct param *t, const struct tensor_set *s, const char *dir, struct err *e)
@@ -87,7 +113,7 @@ static int read_one(float *w, const struct param *t, const struct tensor_set *s,
 		return -1;
 	tensor_to_f32(f, w + t->off);
 	tensor_drop(f);
-	return check_finite(w + t->off, f, e);
+	return check_finite(w + t->off, f->count, 0, f, e);
 }
 
 /* A tied model's file may repeat the embedding as the head, but only as it is: (rows, cols) floats. */
@@ -139,17 +165,6 @@ int modelfile_read(float *w, const struct params *lay, const char *dir, struct e
 	struct tensor_set s = {0};
 	int rc = weights_open(&s, dir, e) || modelfile_take(w, lay, &s, dir, e) ? -1 : 0;
 	tensor_release(&s);
-	return rc;
-}
-
-int modelfile_finite(const struct tensor *f, struct err *e)
-{
-	float *v = malloc((f->count + 1) * sizeof *v);
-	if (!v)
-		return err_mem(e);
-	tensor_to_f32(f, v);
-	int rc = check_finite(v, f, e);
-	free(v);
 	return rc;
 }
 
@@ -212,10 +227,12 @@ int modelfile_check(const struct params *lay, const char *dir, char types[40], s
 	int rc = weights_open(&s, dir, e) ? -1 : 1;
 	for (int i = 0; i < lay->n && rc == 1; i++) {
 		const struct tensor *f = find(&lay->t[i], &s, dir, e);
-		if (f)
-			note_type(types, f->dtype_name);
-		else
+		if (!f || modelfile_finite(f, e)) {
 			rc = -1;
+		} else {
+			note_type(types, f->dtype_name);
+			tensor_drop(f);
+		}
 	}
 	if (rc == 1 && refuse_others(NULL, lay, &s, e))
 		rc = -1;

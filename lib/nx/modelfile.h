@@ -24,7 +24,9 @@ int modelfile_take(float *w, const struct params *lay, const struct tensor_set *
 int modelfile_open(struct tensor_set *s, const struct params *lay, const char *dir, struct err *e);
 /* ERR_DATA if one of the tensor's numbers is not finite. */
 int modelfile_finite(const struct tensor *f, struct err *e);
-/* Holds dir's files against the table without reading weights: 1 if all is there, with the number
+/* The same of the weights w, all the table's, as they have become; file is for messages. */
+int modelfile_stays_finite(const float *w, const struct params *lay, const char *file, struct err *e);
+/* Holds dir's files against the table, and keeps none of their weights: 1 if all is there, with the number
  * types in `types` ("F32", "BF16, F32"), 0 if dir has no weights, -1. */
 int modelfile_check(const struct params *lay, const char *dir, char types[40], struct err *e);
 /* dir/model.safetensors of this type, atomically. ERR_DATA if a weight is too large for it. */
