@@ -266,6 +266,9 @@ static int run_yajl(struct parse *p, const char *text, size_t n, struct err *e)
 
 int json_parse(struct arena *a, const char *text, size_t n, struct json **v, struct err *e)
 {
+	/* yajl doubles the sizes of its buffers without a look at whether they can be doubled */
+	if (n > SIZE_MAX / 8)
+		return err_mem(e);
 	size_t good = utf8_valid(text, n);
 	if (good < n)
 		return refuse(e, text, good, "not valid UTF-8");

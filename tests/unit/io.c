@@ -88,6 +88,7 @@ static void json(void)
 	struct arena a = {0};
 	struct buf b = {0};
 	struct json *v;
+	TEST(json_parse(&a, "1", SIZE_MAX / 4, &v, &e) == -1 && e.kind == ERR_MEM, "a text whose size yajl could not double is not begun");
 	int32_t ids[] = {5, -100, 2147483647}, ends[] = {INT32_MIN, 0};
 	json_parse(&a, "{\"x\":1,\"y\":2,\"x\":3}", 19, &v, &e);
 	TEST(json_streq(json_get(v, "x"), "3") == false && json_get(v, "x")->s[0] == '3', "of two equal keys the last counts");
