@@ -593,6 +593,7 @@ int main(int argc, char **argv)
 	struct err e;
 	struct sigaction act = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
 	die_opts(&prog, &argc, &argv);
+	die_without_core();
 	check_options();
 	open_job(&j, argc, argv);
 	if (!dry_run && (sigaction(SIGINT, &act, NULL) || sigaction(SIGTERM, &act, NULL)))

@@ -672,6 +672,7 @@ int main(int argc, char **argv)
 {
 	static struct job j;
 	die_opts(&prog, &argc, &argv);
+	die_without_core();
 	if (!argc)
 		die_usage("no model: give its name, such as EleutherAI/pythia-70m");
 	if (revision) {

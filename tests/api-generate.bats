@@ -255,6 +255,23 @@ at_once() {
 	says 'no key for 127.0.0.1: set NOT_SET in the environment' err
 }
 
+@test "a crash leaves no core with the key in it" {
+	mkfifo in
+	if [ "$(ulimit -Hc)" = 0 ]; then skip "no process has a core here"; fi
+	ulimit -Sc "$(ulimit -Hc)"
+	"$BIN/api-generate" -m a-model -u "$URL/ok/v1" -q <in >got 3>&- &
+	pid=$!
+	exec 5>in
+	echo '{"text": "live"}' >&5
+	for _ in $(seq 100); do
+		if [ -s got ]; then break; fi
+		sleep 0.02
+	done
+	grep -Eq '^Max core file size +1 ' /proc/$pid/limits
+	exec 5>&-
+	wait $pid
+}
+
 @test "each service has its variable, and no key goes out unencrypted" {
 	for host in api.openai.com eu.api.openai.com:444 API.OpenAI.com; do
 		fails 2 "$BIN/api-generate" -m m -u "https://$host/v1" in.jsonl

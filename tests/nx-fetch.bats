@@ -290,6 +290,19 @@ bad_list() {
 	fails 1 env HF_HUB_OFFLINE=1 "$BIN/nx-fetch" org/tiny
 }
 
+@test "a crash leaves no core with the token in it" {
+	if [ "$(ulimit -Hc)" = 0 ]; then skip "no process has a core here"; fi
+	ulimit -Sc "$(ulimit -Hc)"
+	HF_ENDPOINT=$URL/hub-slow "$BIN/nx-fetch" org/tiny >out 3>&- &
+	pid=$!
+	for _ in $(seq 100); do
+		if [ -s "$LOG" ]; then break; fi
+		sleep 0.02
+	done
+	grep -Eq '^Max core file size +1 ' /proc/$pid/limits
+	wait $pid
+}
+
 @test "two at once fetch each file once" {
 	fetch hub-slow org/tiny >one 2>err1 &
 	sleep 0.1

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #ifndef NXTOOLS_VERSION
@@ -93,6 +94,16 @@ static void hold_closed_streams(void)
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
 			exit(DIE_FAILED);
+}
+
+/* A limit of 1 is too little for a file, and tells Linux to start no collector, which one of 0 does not. */
+void die_without_core(void)
+{
+	struct rlimit most;
+	if (getrlimit(RLIMIT_CORE, &most) == 0 && most.rlim_max > 1) {
+		most.rlim_cur = 1;
+		setrlimit(RLIMIT_CORE, &most);
+	}
 }
 
 void die_opts(const struct opt_prog *p, int *argc, char ***argv)

@@ -18,6 +18,9 @@ enum { DIE_FAILED = 1, DIE_USAGE = 2 };
  * default, and fills the place of a closed standard stream with one that fails. */
 void die_opts(const struct opt_prog *p, int *argc, char ***argv);
 
+/* For programs that hold a secret: no core file is written of this process, nor given to a program that collects them. */
+void die_without_core(void);
+
 /* "name: message" and exit 1. */
 void die_now(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* "name: message", a hint at --help, and exit 2. */
