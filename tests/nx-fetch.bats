@@ -186,6 +186,14 @@ bad_list() {
 	done
 }
 
+@test "bytes from elsewhere than asked for are not taken: the file is asked for anew" {
+	mkdir -p $CACHE/blobs
+	head -c 5000 "$M/model.safetensors" >"$CACHE/blobs/$WEIGHTS.incomplete"
+	fetch hub-wrongrange org/tiny >out
+	complete
+	[ "$(grep "/cdn/$WEIGHTS " "$LOG" | sed 's/.* range=//' | tr '\n' '|')" = 'bytes=5000- | |' ]
+}
+
 @test "a wrong checksum is an error, and nothing is kept of it" {
 	# the lists of this hub hold a one in place of their tenth byte's last bit, and are no JSON
 	fails 1 fetch hub-flip --include model.safetensors org/tiny

@@ -93,6 +93,12 @@ safetensors() {
 @test "an array's header alone makes no records" {
 	printf "\x93NUMPY\x01\x00\x76\x00%-117s\n" "{'descr': '<i4', 'fortran_order': False, 'shape': (1000000000000, 0), }" >a.npy
 	refused "empty rows" timeout 10 "$BIN/shard-cat" -f npy --vocab-size 10 -t jsonl a.npy
+	# 2^20 of them are taken, and not one more
+	printf "\x93NUMPY\x01\x00\x76\x00%-117s\n" "{'descr': '<i4', 'fortran_order': False, 'shape': (1048577, 0), }" >a.npy
+	refused "more than 1048576 empty rows" "$BIN/shard-cat" -f npy --vocab-size 10 -t jsonl a.npy
+	printf "\x93NUMPY\x01\x00\x76\x00%-117s\n" "{'descr': '<i4', 'fortran_order': False, 'shape': (1048576, 0), }" >a.npy
+	"$BIN/shard-cat" -q -f npy --vocab-size 10 -s a.npy >out
+	says 1048576 out
 }
 
 @test "a link as the output stays a link, and a secret's mode stays" {
