@@ -569,8 +569,9 @@ static int admit(struct job *j, struct batching_seat *seat, struct record_in *in
 	a->sequence = sequence;
 	if (read_prompt(j, r, e) || begin(j, &seat->g, number, sequence, e))
 		return record_at(in, e);
-	return (wish.beams > 1 && search(j, a, &seat->g, e)) || keep_record(j, a, r, e) || batching_join(&j->batch, seat, e) ||
-	       turns_give(&j->turns, &a->turn, e) ? -1 : 0;
+	/* joining comes last: the answer of what runs will be written */
+	return (wish.beams > 1 && search(j, a, &seat->g, e)) || keep_record(j, a, r, e) || turns_give(&j->turns, &a->turn, e) ||
+	       batching_join(&j->batch, seat, e) ? -1 : 0;
 }
 
 static void open_seats(struct job *j)
