@@ -4,7 +4,6 @@
 #include "nx/gemm.h"
 #include "nx/kernel.h"
 #include "nx/kvcache.h"
-#include "nx/span.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -15,7 +14,7 @@
  * matrix products to be fast, short enough that activations stay small. A part is
  * divided only at multiples of STRIP of its own tokens, between which attention
  * looks at it strip by strip: so its results do not depend on its company. */
-enum { PIECE = 256, STRIP = KVCACHE_STRIP, ALIGN = 64 };
+enum { PIECE = 512, STRIP = KVCACHE_STRIP, ALIGN = 64 };
 
 /* Products that can run side by side, at most; rows that one call multiplies, which stay in the second cache. */
 enum { STEPS = 2, CHUNK = 64 };
@@ -27,11 +26,10 @@ struct decode_seq {
 /* What passes from one weight matrix to the next, for up to cap tokens. */
 struct rows {
 	float *x;           /* (cap, C) the residual stream */
-	float *h1, *h2;     /* (cap, C) after the LayerNorms */
 	float *qkv;         /* (cap, 3C) [head][q,k,v][hd] */
 	float *att;         /* (cap, C) */
-	float *up;          /* (cap, F) */
 	float *mean, *rstd; /* (cap) what layernorm keeps for the way back: not used here */
+	float *h[STEPS];     /* (cap, C) after a LayerNorm */
 	float *ready[STEPS]; /* (cap, C) what a product reads, as it wants it */
 	float *active;       /* (cap, F) the same of what the activation made */
 	int cap;
@@ -125,12 +123,11 @@ static int grow_rows(struct decode *d, int n, struct err *e)
 	if (n <= r->cap)
 		return 0;
 	r->cap = 0;
-	if (replace(&r->x, k * C, e) || replace(&r->h1, k * C, e) || replace(&r->h2, k * C, e) ||
-	    replace(&r->qkv, k * 3 * C, e) || replace(&r->att, k * C, e) || replace(&r->up, k * (size_t)c->ffn, e) ||
+	if (replace(&r->x, k * C, e) || replace(&r->qkv, k * 3 * C, e) || replace(&r->att, k * C, e) ||
 	    replace(&r->mean, k, e) || replace(&r->rstd, k, e))
 		return -1;
 	for (int i = 0; i < STEPS; i++)
-		if (replace(&r->ready[i], k * ready_row(c->hidden), e))
+		if (replace(&r->h[i], k * C, e) || replace(&r->ready[i], k * ready_row(c->hidden), e))
 			return -1;
 	if (replace(&r->active, k * ready_row(c->ffn), e))
 		return -1;
@@ -165,15 +162,14 @@ static int grow_logits(struct decode *d, int n, struct err *e)
 
 /* --- products ------------------------------------------------------------------- */
 
-/* A product, and whether its result is an input of the activation. */
+/* A product, and what happens to the rows before it and behind it. */
 struct step {
 	struct gemm_product p;
-	const float *x; /* (n, w.cols) */
-	float *ready;   /* the same as p wants it, chunk by chunk */
-	bool made;      /* it is: the stage before has made it */
-	bool activate;
-	enum gemm_type then; /* and then its result is made ready for a matrix of this type, */
-	float *next;         /* here */
+	const float *x;             /* (n, w.cols); NULL: they are in d->r.active, ready */
+	const float *norm_w, *norm_b; /* LayerNorm comes first, unless NULL */
+	bool activate;              /* the result is activated and made ready, in d->r.active, */
+	enum gemm_type then;        /* for a matrix of this type; p.y is nowhere */
+	float *h, *ready;           /* room of the product's own */
 };
 
 /* Products that can run side by side: task i multiplies a chunk of rows by a slice of
@@ -190,53 +186,66 @@ static int cut(int n, int parts, int i)
 	return (int)((int64_t)n * i / parts);
 }
 
+/* Rows from .. to - 1, all of one chunk. */
+static void prepare_rows(const struct decode *d, const struct step *t, int from, int to)
+{
+	int cols = t->p.w.cols;
+	size_t at = (size_t)from * (size_t)cols;
+	const float *x = t->x + at;
+	if (t->norm_w) {
+		d->kr->layernorm(t->h + at, d->r.mean + from, d->r.rstd + from, x, t->norm_w, t->norm_b, to - from, cols,
+		                 (float)d->f->cfg.ln_eps);
+		x = t->h + at;
+	}
+	d->gm->prepare(t->ready + (size_t)from * ready_row(cols), t->p.w.type, x, cols, to - from, cols, 0, cols);
+}
+
 static void prepare_chunk(void *arg, int i)
 {
 	const struct stage *s = arg;
-	for (const struct step *t = s->s; t < s->s + s->n; t++) {
-		int from = cut(t->p.n, s->chunks, i), to = cut(t->p.n, s->chunks, i + 1), cols = t->p.w.cols;
-		if (!t->made)
-			s->d->gm->prepare(t->ready + (size_t)from * ready_row(cols), t->p.w.type, t->x + (size_t)from * (size_t)cols, cols,
-			                  to - from, cols, 0, cols);
+	for (const struct step *t = s->s; t < s->s + s->n; t++)
+		if (t->x)
+			prepare_rows(s->d, t, cut(t->p.n, s->chunks, i), cut(t->p.n, s->chunks, i + 1));
+}
+
+/* The rows from .. to - 1 of w by a chunk whose first row is `at`. The result is activated and made ready
+ * a band at a time, while it is in the first cache. */
+static void multiply_active(const struct decode *d, const struct step *t, struct gemm_product p, int at, int from, int to)
+{
+	enum { BAND = 4 * GEMM_PANEL };
+	float y[CHUNK * BAND] __attribute__((aligned(ALIGN)));
+	p.y = y;
+	for (int o = from; o < to; o += BAND) {
+		int end = to - o < BAND ? to : o + BAND;
+		p.ldy = end - o;
+		d->gm->run(&p, o, end);
+		d->kr->act(y, y, (size_t)p.n * (size_t)p.ldy, d->f->cfg.act);
+		d->gm->prepare(d->r.active + (size_t)at * ready_row(p.w.rows), t->then, y, p.ldy, p.n, p.w.rows, o, end);
 	}
 }
 
-/* The rows from .. to - 1 of a product. */
-static struct gemm_product chunk_of(const struct step *t, int from, int to)
+static void multiply_slice(const struct stage *s, const struct step *t, int chunk, int part)
 {
 	struct gemm_product p = t->p;
-	p.n = to - from;
-	p.x = t->ready + (size_t)from * ready_row(p.w.cols);
-	p.y += (size_t)from * (size_t)p.ldy;
-	return p;
-}
-
-/* Columns from .. to - 1 of a chunk's result, which is row `at` of all on: they are in the caches still. */
-static void activate(const struct decode *d, const struct step *t, const struct gemm_product *p, int at, int from, int to)
-{
-	for (int r = 0; r < p->n; r++) {
-		float *y = p->y + (size_t)r * (size_t)p->ldy + from;
-		d->kr->act(y, y, (size_t)(to - from), d->f->cfg.act);
+	int panels = (p.w.rows + GEMM_PANEL - 1) / GEMM_PANEL, at = cut(p.n, s->chunks, chunk);
+	int from = cut(panels, s->slices, part) * GEMM_PANEL, to = cut(panels, s->slices, part + 1) * GEMM_PANEL;
+	if (to > p.w.rows)
+		to = p.w.rows;
+	p.n = cut(p.n, s->chunks, chunk + 1) - at;
+	p.x = (t->x ? t->ready : s->d->r.active) + (size_t)at * ready_row(p.w.cols);
+	if (t->activate) {
+		multiply_active(s->d, t, p, at, from, to);
+	} else if (from < to) {
+		p.y += (size_t)at * (size_t)p.ldy + (size_t)from;
+		s->d->gm->run(&p, from, to);
 	}
-	d->gm->prepare(t->next + (size_t)at * ready_row(p->w.rows), t->then, p->y, p->ldy, p->n, p->w.rows, from, to);
 }
 
 static void multiply(void *arg, int i)
 {
 	const struct stage *s = arg;
-	int chunk = i / s->slices, part = i % s->slices;
-	for (const struct step *t = s->s; t < s->s + s->n; t++) {
-		struct gemm_product p = chunk_of(t, cut(t->p.n, s->chunks, chunk), cut(t->p.n, s->chunks, chunk + 1));
-		int panels = (p.w.rows + GEMM_PANEL - 1) / GEMM_PANEL;
-		int from = cut(panels, s->slices, part) * GEMM_PANEL, to = cut(panels, s->slices, part + 1) * GEMM_PANEL;
-		if (to > p.w.rows)
-			to = p.w.rows;
-		if (from >= to)
-			continue;
-		s->d->gm->run(&p, from, to);
-		if (t->activate)
-			activate(s->d, t, &p, cut(t->p.n, s->chunks, chunk), from, to);
-	}
+	for (const struct step *t = s->s; t < s->s + s->n; t++)
+		multiply_slice(s, t, i / s->slices, i % s->slices);
 }
 
 static void run_stage(struct decode *d, const struct step *s, int n)
@@ -246,11 +255,12 @@ static void run_stage(struct decode *d, const struct step *s, int n)
 	struct stage t = {d, own, n, (s->p.n + CHUNK - 1) / CHUNK, 1};
 	for (int i = 0; i < n; i++) {
 		own[i] = s[i];
-		own[i].ready = s[i].made ? d->r.active : d->r.ready[i];
+		own[i].h = d->r.h[i];
+		own[i].ready = d->r.ready[i];
 	}
 	t.slices = (wanted + t.chunks - 1) / t.chunks;
 	if (t.chunks == 1)
-		prepare_chunk(&t, 0);
+		prepare_chunk(&t, 0); /* sooner done than shared */
 	else
 		pool_run(d->pool, t.chunks, prepare_chunk, &t);
 	pool_run(d->pool, t.chunks * t.slices, multiply, &t);
@@ -262,51 +272,26 @@ static struct step product(const struct decode *d, float *y, const float *x, int
 	return (struct step){.p = {.y = y, .ldy = w->rows, .n = n, .w = *w, .bias = frozen_vector(d->f, b)}, .x = x};
 }
 
+/* y += that. */
 static struct step added(struct step s)
 {
 	s.p.add = true;
 	return s;
 }
 
-/* Its result is for a matrix of this type. */
-static struct step activated(const struct decode *d, struct step s, enum gemm_type then)
+/* Of LayerNorm of x. */
+static struct step normed(const struct decode *d, struct step s, size_t w, size_t b)
+{
+	s.norm_w = frozen_vector(d->f, w);
+	s.norm_b = frozen_vector(d->f, b);
+	return s;
+}
+
+static struct step activated(struct step s, enum gemm_type then)
 {
 	s.activate = true;
 	s.then = then;
-	s.next = d->r.active;
 	return s;
-}
-
-static struct step on_active(struct step s)
-{
-	s.made = true;
-	return s;
-}
-
-/* --- LayerNorm -------------------------------------------------------------------- */
-
-struct norm {
-	const struct decode *d;
-	float *y;
-	const float *x, *w, *b;
-};
-
-static void norm_rows(void *arg, int from, int to)
-{
-	const struct norm *a = arg;
-	const struct config *c = &a->d->f->cfg;
-	size_t at = (size_t)from * (size_t)c->hidden;
-	a->d->kr->layernorm(a->y + at, a->d->r.mean + from, a->d->r.rstd + from, a->x + at, a->w, a->b, to - from, c->hidden,
-	                    (float)c->ln_eps);
-}
-
-static void norm(struct decode *d, float *y, const float *x, size_t w, size_t b, int n)
-{
-	struct norm a = {d, y, x, frozen_vector(d->f, w), frozen_vector(d->f, b)};
-	if (n < 32) /* sooner done than shared */
-		norm_rows(&a, 0, n);
-	else
-		span_run(d->pool, n, 8, norm_rows, &a);
 }
 
 /* --- attention ---------------------------------------------------------------------- */
@@ -382,35 +367,28 @@ static void layer(struct decode *d, int l)
 {
 	const struct config *c = &d->f->cfg;
 	const struct params_layer *y = &d->f->lay.layer[l];
+	const struct gemm_matrix *up_w = frozen_matrix(d->f, y->up_w), *down_w = frozen_matrix(d->f, y->down_w);
 	struct rows *r = &d->r;
 	int n = d->nrows;
 	bool top = l + 1 == c->layers, fused = c->parallel && (!top || d->nlast == n);
-	const struct gemm_matrix *up_w = frozen_matrix(d->f, y->up_w), *down_w = frozen_matrix(d->f, y->down_w);
-	struct step qkv = product(d, r->qkv, r->h1, n, frozen_matrix(d->f, y->qkv_w), y->qkv_b);
+	struct step qkv = normed(d, product(d, r->qkv, r->x, n, frozen_matrix(d->f, y->qkv_w), y->qkv_b), y->ln1_w, y->ln1_b);
+	struct step up = activated(normed(d, product(d, NULL, r->x, n, up_w, y->up_b), y->ln2_w, y->ln2_b), down_w->type);
 
-	norm(d, r->h1, r->x, y->ln1_w, y->ln1_b, n);
-	if (fused) {
-		norm(d, r->h2, r->x, y->ln2_w, y->ln2_b, n);
-		run_stage(d, (struct step[]){qkv, activated(d, product(d, r->up, r->h2, n, up_w, y->up_b), down_w->type)}, 2);
-	} else {
-		run_stage(d, &qkv, 1);
-	}
+	run_stage(d, (struct step[]){qkv, up}, fused ? 2 : 1);
 	attend(d, l, top);
-	if (top && (n = keep_last(d)) == 0)
+	if (top)
+		n = up.p.n = keep_last(d);
+	if (n == 0)
 		return;
 	struct step dense = added(product(d, r->x, r->att, n, frozen_matrix(d->f, y->dense_w), y->dense_b));
-	struct step up = activated(d, product(d, r->up, r->h2, n, up_w, y->up_b), down_w->type);
-	struct step down = added(on_active(product(d, r->x, r->up, n, down_w, y->down_b)));
+	struct step down = added(product(d, r->x, NULL, n, down_w, y->down_b));
 	if (c->parallel) {
-		if (!fused) {
-			norm(d, r->h2, r->x, y->ln2_w, y->ln2_b, n);
+		if (!fused)
 			run_stage(d, &up, 1);
-		}
 		run_stage(d, (struct step[]){dense, down}, 2);
 		return;
 	}
 	run_stage(d, &dense, 1);
-	norm(d, r->h2, r->x, y->ln2_w, y->ln2_b, n);
 	run_stage(d, &up, 1);
 	run_stage(d, &down, 1);
 }
@@ -430,8 +408,7 @@ static void run_piece(struct decode *d, float *y)
 	for (struct span *s = d->span; s < d->span + d->nspan; s++)
 		s->seq->kv.len += s->n;
 	if (d->nlast) {
-		norm(d, d->r.h1, d->r.x, lay->lnf_w, lay->lnf_b, d->nlast);
-		struct step head = product(d, y, d->r.h1, d->nlast, frozen_head(d->f), SIZE_MAX);
+		struct step head = normed(d, product(d, y, d->r.x, d->nlast, frozen_head(d->f), SIZE_MAX), lay->lnf_w, lay->lnf_b);
 		run_stage(d, &head, 1);
 	}
 	d->nspan = d->nrows = d->nlast = 0;
@@ -563,8 +540,8 @@ void decode_close(struct decode *d)
 	if (!d)
 		return;
 	struct rows *r = &d->r;
-	float *all[] = {r->x,    r->h1,   r->h2,       r->qkv,      r->att,    r->up,    r->mean,
-	                r->rstd, r->ready[0], r->ready[1], r->active, d->scratch, d->logits};
+	float *all[] = {r->x,        r->qkv,      r->att,    r->mean,    r->rstd,  r->h[0],   r->h[1],
+	                r->ready[0], r->ready[1], r->active, d->scratch, d->logits};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free(all[i]);
 	kvcache_release(&d->own.kv);

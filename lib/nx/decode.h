@@ -20,7 +20,7 @@
  * are divided into calls matters up to rounding, too.
  *
  * Memory: a sequence takes 2 * layers * hidden floats a token, and doubles its
- * room as it grows; the engine activations of at most 256 tokens and the logits
+ * room as it grows; the engine activations of at most 512 tokens and the logits
  * of the last call. One thread at a time may use an engine and its sequences. */
 #ifndef NX_DECODE_H
 #define NX_DECODE_H

@@ -46,9 +46,9 @@ size_t gemm_bytes(enum gemm_type type, int rows, int cols);            /* of a m
 float gemm_weight(const struct gemm_matrix *m, int row, int col);      /* as products see it. For tests */
 size_t gemm_prepared(enum gemm_type type, int n, int cols);            /* bytes of n rows of x, a multiple of 64 */
 
-/* y[i][o] = sum over j of x[i][j] w[o][j], + bias[o] unless bias is NULL; with `add` y[i][o] += that. */
+/* y[i][o - from] = sum over j of x[i][j] w[o][j], + bias[o] unless bias is NULL; with `add` y += that. */
 struct gemm_product {
-	float *y;      /* (n, w.rows), ldy floats from row to row */
+	float *y;      /* the columns asked for, ldy floats from row to row */
 	const void *x; /* (n, w.cols) prepared for w's type by the same table, aligned as floats */
 	int ldy, n;
 	struct gemm_matrix w;
@@ -58,10 +58,10 @@ struct gemm_product {
 
 struct gemm {
 	const char *name; /* "base", "avx2", "avx512" */
-	/* The columns from <= o < to of y: multiples of GEMM_PANEL, or w.rows. */
+	/* For the rows from <= o < to of w: multiples of GEMM_PANEL, or w.rows. */
 	void (*run)(const struct gemm_product *p, int from, int to);
-	/* The columns from <= j < to, multiples of GEMM_BLOCK or cols, of n rows of floats, ldx apart, as products want
-	 * them. */
+	/* The columns from <= j < to of n rows of cols, as products want them; multiples of GEMM_BLOCK, or cols. x is
+	 * at the first of them, ldx floats from row to row; `at` is where the whole rows go. */
 	void (*prepare)(void *at, enum gemm_type type, const float *x, int ldx, int n, int cols, int from, int to);
 	bool (*finite)(const float *w, size_t n); /* neither infinities nor NaN among them */
 	/* Finite weights, n rows of cols, ldw apart, into the matrix at (row, col): row begins a panel, which n or

@@ -306,11 +306,11 @@ INLINE void put_row(float *y, const float *t, const float *bias, bool add, const
 	memcpy(y, v, (size_t)m * sizeof *v);
 }
 
-static void put(const struct gemm_product *p, int row, int r, float t[ROWS][PANEL], int o, int m)
+/* Sums into rows of m columns of y, which are those of w's rows from o on. */
+static void put(const struct gemm_product *p, float *y, int r, float t[ROWS][PANEL], int o, int m)
 {
 	const float *bias = p->bias ? p->bias + o : NULL;
-	for (int i = 0; i < r; i++) {
-		float *y = p->y + (ptrdiff_t)(row + i) * p->ldy + o;
+	for (int i = 0; i < r; i++, y += p->ldy) {
 		if (m == PANEL)
 			put_row(y, t[i], bias, p->add, PANEL);
 		else
@@ -319,10 +319,9 @@ static void put(const struct gemm_product *p, int row, int r, float t[ROWS][PANE
 }
 
 /* Where sums will go is asked for before they are taken: rows of y are far from each other. */
-static void expect(const struct gemm_product *p, int row, int r, int o)
+static void expect(const float *y, int ldy, int r)
 {
-	for (int i = 0; i < r; i++) {
-		const float *y = p->y + (ptrdiff_t)(row + i) * p->ldy + o;
+	for (int i = 0; i < r; i++, y += ldy) {
 		__builtin_prefetch(y, 1);
 		__builtin_prefetch(y + LINE, 1);
 	}
@@ -345,9 +344,10 @@ static void run(const struct gemm_product *p, int from, int to)
 		for (int g = 0, row = 0; row < p->n; g++) {
 			int end = group_at(p->n, g + 1);
 			const char *x = (const char *)p->x + row * x_row, *w = (const char *)p->w.v + o / PANEL * panel;
-			expect(p, row, end - row, o);
+			float *y = p->y + (ptrdiff_t)row * p->ldy + (o - from);
+			expect(y, p->ldy, end - row);
 			any_group(t, x, w, p->w.cols, end < p->n ? 0 : g == 0 ? NEAR : panel, type, end - row);
-			put(p, row, end - row, t, o, to - o < PANEL ? to - o : PANEL);
+			put(p, y, end - row, t, o, to - o < PANEL ? to - o : PANEL);
 			row = end;
 		}
 }
@@ -360,10 +360,13 @@ static void prepare_floats(float *at, const float *x, int ldx, int r, int from, 
 	at += (ptrdiff_t)from * r;
 	for (int j = from; j < to; j += LINE)
 		for (int i = 0; i < r; i++, at += LINE) {
-			const float *line = x + (ptrdiff_t)i * ldx + j;
-			if (to - j < LINE)
+			const float *line = x + (ptrdiff_t)i * ldx + (j - from);
+			if (to - j >= LINE) {
+				memcpy(at, line, LINE * sizeof *at);
+			} else {
 				memset(at, 0, LINE * sizeof *at);
-			memcpy(at, line, to - j < LINE ? (size_t)(to - j) * sizeof *at : LINE * sizeof *at);
+				memcpy(at, line, (size_t)(to - j) * sizeof *at);
+			}
 		}
 }
 
@@ -412,7 +415,7 @@ static void prepare_q8(int8_t *q, const float *x, int ldx, int r, int cols, int 
 	for (int j = from; j < to; j += BLOCK)
 		for (int i = 0; i < r; i++, q += BLOCK) {
 			float last[BLOCK] = {0};
-			const float *block = x + (ptrdiff_t)i * ldx + j;
+			const float *block = x + (ptrdiff_t)i * ldx + (j - from);
 			if (to - j < BLOCK)
 				memcpy(last, block, (size_t)(to - j) * sizeof *last);
 			*unit++ = prepare_block(q, to - j < BLOCK ? last : block);

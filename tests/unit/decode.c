@@ -4,7 +4,7 @@
 
 #include "nx/decode.h"
 
-enum { N = 600, V = 97 };
+enum { N = 1200, V = 97 };
 
 static int32_t ids[N];
 static float want[N * V];
@@ -161,7 +161,7 @@ static void many(char which)
 	struct model m;
 	tiny_model(&m, which);
 	TEST(ragged(&m, 1, 6, 1) && ragged(&m, 3, 6, 2), "%c: %d ragged sequences together: each one's bits", which, SEQS);
-	TEST(ragged(&m, 2, 290, 3), "%c: and with prompts longer than a piece among them", which);
+	TEST(ragged(&m, 2, 590, 3), "%c: and with prompts longer than a piece among them", which);
 	model_release(&m);
 }
 

@@ -42,7 +42,7 @@ static struct gemm_matrix matrix(const struct gemm *g, void *room, enum gemm_typ
 static void prepare(const struct gemm *g, struct gemm_product *p, const float *from, int ldx, int n)
 {
 	int first = p->w.cols < GEMM_BLOCK ? p->w.cols : GEMM_BLOCK;
-	g->prepare(prepared, p->w.type, from, ldx, n, p->w.cols, first, p->w.cols);
+	g->prepare(prepared, p->w.type, from + first, ldx, n, p->w.cols, first, p->w.cols);
 	g->prepare(prepared, p->w.type, from, ldx, n, p->w.cols, 0, first);
 	p->x = prepared;
 	p->n = n;
@@ -140,9 +140,10 @@ static int parts_agree(const struct gemm *g, enum gemm_type type, int n, int col
 	}
 	for (int i = 0; i < n; i++) {
 		prepare(g, &p, x + i * cols, cols, 1);
-		p.y = part + i * ROWS;
-		for (int from = 0; from < ROWS; from += GEMM_PANEL)
+		for (int from = 0; from < ROWS; from += GEMM_PANEL) {
+			p.y = part + i * ROWS + from;
 			g->run(&p, from, ROWS - from < GEMM_PANEL ? ROWS : from + GEMM_PANEL);
+		}
 	}
 	return same && memcmp(all, part, (size_t)n * ROWS * sizeof *all) == 0;
 }
