@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Tokens go through the layers in pieces of up to PIECE of them: long enough for
  * matrix products to be fast, short enough that activations stay small. A part is
@@ -25,10 +26,11 @@ struct decode_seq {
 
 /* What passes from one weight matrix to the next, for up to cap tokens. */
 struct rows {
-	float *x;           /* (cap, C) the residual stream */
-	float *qkv;         /* (cap, 3C) [head][q,k,v][hd] */
-	float *att;         /* (cap, C) */
-	float *mean, *rstd; /* (cap) what layernorm keeps for the way back: not used here */
+	float *own;          /* one piece of memory for all */
+	float *x;            /* (cap, C) the residual stream */
+	float *qkv;          /* (cap, 3C) [head][q,k,v][hd] */
+	float *att;          /* (cap, C) */
+	float *mean, *rstd;  /* (cap) what layernorm keeps for the way back: not used here */
 	float *h[STEPS];     /* (cap, C) after a LayerNorm */
 	float *ready[STEPS]; /* (cap, C) what a product reads, as it wants it */
 	float *active;       /* (cap, F) the same of what the activation made */
@@ -60,10 +62,18 @@ struct decode {
 	struct decode_seq own;
 };
 
+/* In large pages where that is worth it. */
 static float *floats(size_t n)
 {
-	size_t bytes = (n * sizeof(float) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-	return n > SIZE_MAX / 8 ? NULL : aligned_alloc(ALIGN, bytes ? bytes : ALIGN);
+	const size_t huge = (size_t)2 << 20;
+	size_t bytes = n * sizeof(float), align = bytes < 2 * huge ? ALIGN : huge;
+	if (n > SIZE_MAX / 8)
+		return NULL;
+	bytes = (bytes + align - 1) / align * align;
+	float *p = aligned_alloc(align, bytes ? bytes : align);
+	if (p && align == huge)
+		madvise(p, bytes, MADV_HUGEPAGE); /* where it cannot be followed nothing is lost */
+	return p;
 }
 
 static int replace(float **p, size_t n, struct err *e)
@@ -115,22 +125,33 @@ static size_t ready_row(int cols)
 	return gemm_prepared(GEMM_F32, 1, cols) / sizeof(float);
 }
 
+/* Where each of them is in `own`, unless that is NULL; floats of all. */
+static size_t place_rows(struct rows *r, const struct config *c, size_t n)
+{
+	size_t C = (size_t)c->hidden, ready = ready_row(c->hidden), at = 0;
+	const struct {
+		float **p;
+		size_t width;
+	} all[] = {{&r->x, C},       {&r->qkv, 3 * C},     {&r->att, C},         {&r->mean, 1},
+	           {&r->rstd, 1},    {&r->h[0], C},        {&r->h[1], C},        {&r->ready[0], ready},
+	           {&r->ready[1], ready}, {&r->active, ready_row(c->ffn)}};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		*all[i].p = r->own ? r->own + at : NULL;
+		at += (n * all[i].width + 15) / 16 * 16;
+	}
+	return at;
+}
+
 static int grow_rows(struct decode *d, int n, struct err *e)
 {
-	const struct config *c = &d->f->cfg;
 	struct rows *r = &d->r;
-	size_t k = (size_t)n, C = (size_t)c->hidden;
 	if (n <= r->cap)
 		return 0;
-	r->cap = 0;
-	if (replace(&r->x, k * C, e) || replace(&r->qkv, k * 3 * C, e) || replace(&r->att, k * C, e) ||
-	    replace(&r->mean, k, e) || replace(&r->rstd, k, e))
+	free(r->own);
+	*r = (struct rows){0};
+	if (replace(&r->own, place_rows(r, &d->f->cfg, (size_t)n), e))
 		return -1;
-	for (int i = 0; i < STEPS; i++)
-		if (replace(&r->h[i], k * C, e) || replace(&r->ready[i], k * ready_row(c->hidden), e))
-			return -1;
-	if (replace(&r->active, k * ready_row(c->ffn), e))
-		return -1;
+	place_rows(r, &d->f->cfg, (size_t)n);
 	r->cap = n;
 	return 0;
 }
@@ -314,7 +335,7 @@ static void remember(struct decode *d, int layer, const struct span *s, int h)
 		size_t angle = (size_t)(s->seq->kv.len + i) * (size_t)(c->rotary_dims / 2);
 		d->kr->rotary(q + (size_t)i * (size_t)ld, d->angles.cos + angle, d->angles.sin + angle, 1, 1, hd, c->rotary_dims, 1);
 	}
-	kvcache_put(&s->seq->kv, layer, h, q + hd, q + 2 * hd, ld, s->n);
+	kvcache_put(&s->seq->kv, d->gm, layer, h, q + hd, q + 2 * hd, ld, s->n);
 }
 
 /* Queries from .. from + n - 1 of the span, the first of them into row `to` of the result. */
@@ -539,11 +560,9 @@ void decode_close(struct decode *d)
 {
 	if (!d)
 		return;
-	struct rows *r = &d->r;
-	float *all[] = {r->x,        r->qkv,      r->att,    r->mean,    r->rstd,  r->h[0],   r->h[1],
-	                r->ready[0], r->ready[1], r->active, d->scratch, d->logits};
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		free(all[i]);
+	free(d->r.own);
+	free(d->scratch);
+	free(d->logits);
 	kvcache_release(&d->own.kv);
 	attention_angles_release(&d->angles);
 	frozen_release(&d->view);

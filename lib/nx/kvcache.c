@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { FIRST_CAP = 256, PANEL = GEMM_PANEL, STRIP = KVCACHE_STRIP };
 
@@ -31,10 +32,18 @@ static size_t values_at(const struct config *c, int cap, int layer, int head)
 	return keys_at(c, cap, layer, c->heads) + (size_t)head * values_size(c, cap);
 }
 
-static float *room(size_t n)
+/* n floats; in large pages where they will be full soon. */
+static float *room(size_t n, bool full)
 {
-	size_t bytes = (n * sizeof(float) + 63) / 64 * 64;
-	return n > SIZE_MAX / 8 ? NULL : aligned_alloc(64, bytes);
+	const size_t huge = (size_t)2 << 20;
+	size_t bytes = n * sizeof(float), align = full && bytes >= 2 * huge ? huge : 64;
+	if (n > SIZE_MAX / 8)
+		return NULL;
+	bytes = (bytes + align - 1) / align * align;
+	float *p = aligned_alloc(align, bytes);
+	if (p && align == huge)
+		madvise(p, bytes, MADV_HUGEPAGE); /* where it cannot be followed nothing is lost */
+	return p;
 }
 
 /* The tokens of `from` into kv, a cache of cap tokens. */
@@ -59,7 +68,7 @@ int kvcache_grow(struct kvcache *s, int n, const struct kvcache *old, struct err
 		cap = cap > INT32_MAX / 2 ? INT32_MAX / PANEL * PANEL : cap * 2;
 	if (cap == s->cap)
 		return 0;
-	float *kv = room(keys_at(s->c, cap, s->c->layers, 0));
+	float *kv = room(keys_at(s->c, cap, s->c->layers, 0), n > cap / 2);
 	if (!kv)
 		return err_mem(e);
 	copy_tokens(kv, cap, old);
@@ -92,18 +101,34 @@ void kvcache_release(struct kvcache *s)
 
 /* --- putting -------------------------------------------------------------------- */
 
-void kvcache_put(struct kvcache *s, int layer, int head, const float *k, const float *v, int ld, int n)
+/* Keys of the tokens from t on, into the panels. */
+static void put_keys(const struct kvcache *s, const struct gemm *gm, float *keys, const float *k, int ld, int t, int n)
 {
 	int hd = s->c->head_dim;
-	float *keys = s->kv + keys_at(s->c, s->cap, layer, head), *values = s->kv + values_at(s->c, s->cap, layer, head);
-	for (int t = s->len; t < s->len + n; t++, k += ld, v += ld) {
+	const struct gemm_matrix m = {GEMM_F32, s->cap, hd, keys};
+	for (int end = t + n, r; t < end; t += r, k += (size_t)r * (size_t)ld) {
+		r = end - t < PANEL ? end - t : PANEL;
+		if (t % PANEL == 0 && r > 1) {
+			gm->pack(&m, t, 0, k, ld, r, hd);
+			continue;
+		}
+		r = 1;
 		float *column = keys + (size_t)(t / PANEL) * PANEL * (size_t)hd + t % PANEL;
 		for (int i = 0; i < hd; i++)
 			column[(size_t)i * PANEL] = k[i];
+	}
+}
+
+void kvcache_put(struct kvcache *s, const struct gemm *gm, int layer, int head, const float *k, const float *v, int ld,
+                 int n)
+{
+	int hd = s->c->head_dim;
+	float *values = s->kv + values_at(s->c, s->cap, layer, head);
+	put_keys(s, gm, s->kv + keys_at(s->c, s->cap, layer, head), k, ld, s->len, n);
+	for (int t = s->len; t < s->len + n; t++, v += ld)
 		for (int i = 0; i < hd; i += PANEL)
 			memcpy(values + (size_t)i * (size_t)s->cap + (size_t)t * PANEL, v + i,
 			       (size_t)(hd - i < PANEL ? hd - i : PANEL) * sizeof *v);
-	}
 }
 
 /* --- attention -------------------------------------------------------------------- */

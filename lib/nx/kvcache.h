@@ -2,7 +2,7 @@
  *
  *	struct kvcache s = {.c = &cfg};
  *	kvcache_grow(&s, s.len + n, &s, &e);
- *	kvcache_put(&s, layer, head, k, v, ld, n);       behind its len tokens; so for each layer and head
+ *	kvcache_put(&s, gm, layer, head, k, v, ld, n);       behind its len tokens; so for each layer and head
  *	kvcache_attend(&s, gm, kr, &q, out, ldo, scratch);
  *	s.len += n;
  *	kvcache_release(&s);
@@ -33,7 +33,8 @@ int kvcache_copy(struct kvcache *to, const struct kvcache *from, struct err *e);
 void kvcache_release(struct kvcache *s);
 
 /* Keys and values of the n tokens behind s->len, for which there is room; rows ld apart. */
-void kvcache_put(struct kvcache *s, int layer, int head, const float *k, const float *v, int ld, int n);
+void kvcache_put(struct kvcache *s, const struct gemm *gm, int layer, int head, const float *k, const float *v, int ld,
+                 int n);
 
 enum { KVCACHE_STRIP = 64 }; /* queries of a call at most */
 
