@@ -5,7 +5,7 @@
     peer.py bpe_train TEXT                  seconds to learn 32000 tokens, reading counted
     peer.py train MODEL TOKENS.jsonl STEPS  seconds a step of 4 records: forward, backward, clip, AdamW
     peer.py step MODEL TOKENS ROUNDS [checkpoint]   seconds of forward and backward of one sequence, the best; megabytes
-    peer.py generate MODEL N                seconds for N greedy tokens behind a short prompt
+    peer.py generate MODEL N [PROMPTS]      seconds for N greedy tokens behind a short prompt, or behind each of some at once
 
 Prints one number. Threads as OMP_NUM_THREADS says. Ran under tokenizers 0.23.3,
 torch 2.15.0, transformers 5.24.0."""
@@ -110,14 +110,15 @@ def step(path, tokens, rounds, checkpoint=None):
     return f"{min(times[1:])} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000}"
 
 
-def generate(path, count):
+def generate(path, count, prompts=1):
     import torch
 
     model = load(path)
     model.eval()
-    ids = torch.arange(100, 116).unsqueeze(0)
+    ids = torch.arange(100, 116).unsqueeze(0).expand(int(prompts), -1)
+    mask = torch.ones_like(ids)
     with torch.no_grad():
-        run = lambda n: model.generate(ids, do_sample=False, min_new_tokens=n, max_new_tokens=n, pad_token_id=0)
+        run = lambda n: model.generate(ids, attention_mask=mask, do_sample=False, min_new_tokens=n, max_new_tokens=n, pad_token_id=0)
         run(4)
         start = time.perf_counter()
         run(int(count))
