@@ -43,6 +43,7 @@ struct col {
 	size_t file; /* the input that it is of, from 0 */
 	char *field; /* NULL: the row's number */
 	char *title;
+	bool seen; /* some record has the field */
 };
 
 struct job {
@@ -68,7 +69,7 @@ static void add_column(struct job *j, size_t file, const char *field, const char
 	if (!v)
 		die_mem();
 	j->cols = v;
-	v[j->n] = (struct col){file, field ? strdup(field) : NULL, strdup(name)};
+	v[j->n] = (struct col){file, field ? strdup(field) : NULL, strdup(name), false};
 	if ((field && !v[j->n].field) || !v[j->n].title)
 		die_mem();
 	j->n++;
@@ -126,8 +127,9 @@ static int fill_cells(struct job *j, struct err *e)
 {
 	buf_reset(&j->text);
 	for (size_t i = 0; i < j->n; i++) {
-		const struct col *c = &j->cols[i];
+		struct col *c = &j->cols[i];
 		const struct json *v = c->field ? json_get(j->rec[c->file], c->field) : NULL;
+		c->seen |= v || !c->field;
 		int rc = 0;
 		j->from[i] = j->text.n;
 		if (!c->field)
@@ -399,7 +401,10 @@ int main(int argc, char **argv)
 	if (!quiet) {
 		die_skipped(&j.skip, "record");
 		if (j.left_out)
-			die_warn("%llu more rows", (unsigned long long)j.left_out);
+			die_warn("%llu more row%s", (unsigned long long)j.left_out, die_s(j.left_out));
+		for (size_t i = 0; j.rows && i < j.n; i++)
+			if (!j.cols[i].seen)
+				die_warn("none of the rows printed has the field \"%s\"", j.cols[i].field);
 	}
 	release(&j);
 	return 0;

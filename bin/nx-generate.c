@@ -56,7 +56,7 @@ static const struct opt_prog prog = {"nx-generate", "[-m DIR] -p TEXT [options]\
                                      "answer prompts with a model", opts};
 
 struct tally {
-	uint64_t records, cut, empty, full;          /* records and prompts */
+	uint64_t records, cut, empty, full, far;     /* records and prompts; far: beyond the model's positions */
 	uint64_t cut_tokens, asked, answered, later; /* tokens; later: answered behind the first of an answer */
 	double asking, answering;                    /* seconds up to the first token, and behind it */
 };
@@ -148,6 +148,8 @@ static void check_ways(void)
 		die_usage("--logprobs is for records: not with -p or --plain");
 	if (chat && (prompt || lines || field || plain || echo || output || wish.beams > 1 || wish.sequences > 1 || wish.top >= 0))
 		die_usage("--chat goes with none of -p, --text, -f, --plain, --echo, -o, --beams, -n and --logprobs");
+	if (answer_has(key))
+		die_usage("--key %s: an answer has a field of that name already", key);
 	if (history >= 0 && !chat)
 		die_usage("--history is for --chat");
 }
@@ -283,6 +285,7 @@ static void count(struct job *j, const struct generate *g)
 	j->n.records++;
 	j->n.asked += g->prompt;
 	j->n.answered += g->n - g->prompt;
+	j->n.far += g->n > (size_t)j->f.cfg.max_pos;
 }
 
 /* Answers j->prompt into j->g, for the sequence-th time. */
@@ -363,10 +366,11 @@ static int reply(struct job *j, struct talk *t, struct err *e)
 	if (settle_prompt(j, e) || talk_ask(t, j->prompt.v, j->prompt.n, e))
 		return -1;
 	if (j->prompt.n < said && !quiet)
-		die_warn("too long: only %s %zu of %zu tokens are asked", wish.side ? "the first" : "the last", j->prompt.n, said);
+		die_warn("too long: %zu tokens, of which %s %zu %s asked", said, wish.side ? "the first" : "the last", j->prompt.n,
+		         j->prompt.n == 1 ? "is" : "are");
 	if (t->forgotten && !quiet)
-		die_warn("the window of %lld tokens is full: forgot the oldest %zu turn%s", (long long)t->window, t->forgotten,
-		         die_s(t->forgotten));
+		die_warn("the window of %lld token%s is full: forgot the oldest %zu turn%s", (long long)t->window,
+		         die_s((uint64_t)t->window), t->forgotten, die_s(t->forgotten));
 	j->shown = 0;
 	j->begun = false;
 	interrupted = 0;
@@ -380,7 +384,7 @@ static int reply(struct job *j, struct talk *t, struct err *e)
 	if (show(j, &t->g, e) || out_write(j->out, "\n", 1, e) || out_flush(j->out, e))
 		return -1;
 	if (t->g.end == GENERATE_LENGTH && !quiet)
-		die_warn("the answer was cut off at %zu tokens", t->g.n - t->g.prompt);
+		die_warn("the answer was cut off at %zu token%s", t->g.n - t->g.prompt, die_s(t->g.n - t->g.prompt));
 	return 0;
 }
 
@@ -641,6 +645,8 @@ static void report(const struct job *j)
 	if (n->full)
 		die_warn("%llu prompt%s left no room for an answer in %lld tokens (--max-length)", U(n->full), die_s(n->full),
 		         (long long)wish.rules.max_length);
+	if (n->far)
+		die_warn("%llu answer%s went beyond the %d tokens that the model is made for", U(n->far), die_s(n->far), j->f.cfg.max_pos);
 	if (timing)
 		die_warn("%llu prompt tokens, %.1f/s; %llu new tokens, %.1f/s behind the first", U(n->asked),
 		         n->asking > 0 ? (double)n->asked / n->asking : 0, U(n->answered),

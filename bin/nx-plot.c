@@ -169,6 +169,17 @@ static void draw(struct buf *b, const struct plot *p, bool terminal)
 		die_mem();
 }
 
+/* A name that promises another kind of picture would be a lie. */
+static void check_name(void)
+{
+	static const char *const others[] = {"png", "pdf", "jpg", "jpeg", "gif", "webp", "ps", "eps"};
+	const char *dot = output ? strrchr(output, '.') : NULL;
+	for (size_t i = 0; dot && format == AUTO && i < sizeof others / sizeof *others; i++)
+		if (strcasecmp(dot + 1, others[i]) == 0)
+			die_usage("%s: pictures are SVG, which rsvg-convert or a browser makes %s of (--format svg writes it under any name)",
+			          output, others[i]);
+}
+
 static void write_plot(const struct buf *b)
 {
 	struct out *out;
@@ -213,6 +224,7 @@ int main(int argc, char **argv)
 	struct err e;
 	die_opts(&prog, &argc, &argv);
 	skip.on = skip_bad;
+	check_name();
 	if (!argc)
 		argc = 1, argv = only;
 	if (argc > CURVES_LOGS)

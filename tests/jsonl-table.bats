@@ -46,7 +46,7 @@ GOLDEN=$BATS_TEST_DIRNAME/golden/table
 	says "$(printf '│\033[36m x         \033[0m│')" out
 	fails 0 "$BIN/jsonl-table" -f tsv --max-rows 1 in
 	[ "$(wc -l <out)" = 2 ]
-	says 'jsonl-table: 1 more rows' err
+	[ "$(cat err)" = 'jsonl-table: 1 more row' ]
 }
 
 @test "CSV, TSV, Markdown and HTML are escaped" {
@@ -84,4 +84,14 @@ GOLDEN=$BATS_TEST_DIRNAME/golden/table
 	fails 0 "$BIN/jsonl-table" -f csv --skip-bad in
 	[ "$(wc -l <out)" = 3 ]
 	says 'skipped 1 bad record' err
+}
+
+@test "a field that no row has is told of" {
+	printf '{"a": 1}\n{"b": null}\n' >in
+	fails 0 "$BIN/jsonl-table" -c a,b,c=C -N in
+	[ "$(cat err)" = 'jsonl-table: none of the rows printed has the field "c"' ]
+	fails 0 "$BIN/jsonl-table" -q -c c in
+	[ ! -s err ]
+	fails 0 "$BIN/jsonl-table" -c c /dev/null
+	[ ! -s err ]
 }

@@ -175,7 +175,7 @@ $stop " -p 'Why?' >got
 	[ ! -s err ]
 	printf '%0500d\n' 7 >long
 	fails 0 "$BIN/nx-generate" -m "$S/model" --chat --template qa --max-new-tokens 9 --max-length 40 <long
-	says 'too long: only the last 31 of ' err
+	says ', of which the last 31 are asked' err
 	[ "$(wc -l <out)" -ge 1 ]
 }
 

@@ -486,3 +486,15 @@ golden() {
 	fails 2 "$BIN/nx-generate" -m "$S/model" --text -p x
 	fails 2 "$BIN/nx-generate" -m "$S/model" --text --field x
 }
+
+@test "the answer's field is no other of its fields; going beyond the model's positions is told" {
+	for k in output_ids finish_reason prompt_tokens completion_tokens sequence score logprobs; do
+		fails 2 "$BIN/nx-generate" -m "$S/model" -k $k /dev/null
+		says "--key $k: " err
+	done
+	echo '{"input_ids": [1, 2, 3, 4]}' >in
+	fails 0 "$BIN/nx-generate" -m "$S/tiny" --ignore-eos --max-length 64 in
+	[ ! -s err ]
+	fails 0 "$BIN/nx-generate" -m "$S/tiny" --ignore-eos --max-length 65 in
+	[ "$(cat err)" = 'nx-generate: 1 answer went beyond the 64 tokens that the model is made for' ]
+}

@@ -280,3 +280,13 @@ lines_of() {
 		done
 	done
 }
+
+@test "a file named as another kind of picture is refused" {
+	for f in a.png b.PDF c.d.jpeg; do
+		fails 2 "$BIN/nx-plot" -o $f "$BATS_TEST_DIRNAME/../examples/curve/hf.jsonl"
+		says "$f: pictures are SVG" err
+		[ ! -e $f ]
+	done
+	"$BIN/nx-plot" -f svg -o a.png "$BATS_TEST_DIRNAME/../examples/curve/hf.jsonl"
+	says '<svg' a.png
+}

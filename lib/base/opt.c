@@ -265,7 +265,7 @@ void opt_print_help(const struct opt_prog *p, FILE *f)
 	fprintf(f, "%s\n\n", p->summary);
 	for (const struct opt *o = p->opts; o->kind; o++) {
 		if (o->kind == OPT_GROUP)
-			fprintf(f, "\n%s:\n", o->help);
+			fprintf(f, "%s%s:\n", o == p->opts ? "" : "\n", o->help);
 		else
 			print_option(o, f);
 	}

@@ -52,6 +52,16 @@ static struct json *all_logprobs(struct arena *a, const struct answer *w, struct
 	return json_set(a, obj, "content", content) ? err_mem(e), NULL : obj;
 }
 
+bool answer_has(const char *name)
+{
+	static const char *const names[] = {"output_ids", "finish_reason", "prompt_tokens", "completion_tokens", "sequence", "score",
+	                                    "logprobs"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
 int answer_set(struct arena *a, struct json *obj, const struct answer *w, struct err *e)
 {
 	const char *end = generate_end_name(w->end);

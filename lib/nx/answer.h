@@ -28,6 +28,8 @@ struct answer {
 	const struct sample_logprob *logprobs; /* as in struct generate; NULL: none */
 };
 
+/* Whether answer_set writes a field of this name besides the text. */
+bool answer_has(const char *name);
 int answer_set(struct arena *a, struct json *obj, const struct answer *w, struct err *e);
 
 #endif
