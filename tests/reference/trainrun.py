@@ -19,9 +19,6 @@ import tempfile
 import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
-import torch
-from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
-
 p = argparse.ArgumentParser()
 p.add_argument("nx_train")
 p.add_argument("model")
@@ -39,28 +36,10 @@ p.add_argument("--bf16", action="store_true", help="mixed precision on both side
 p.add_argument("--logits", type=int, default=0)
 a = p.parse_args()
 threads = int(os.environ["OMP_NUM_THREADS"])
-torch.set_num_threads(threads)
 
 
 def read(path):
     return [json.loads(line) for line in open(path)]
-
-
-def collate(rows):
-    width = max(1, max(len(r["input_ids"]) for r in rows))
-    pad = lambda v, fill: v + [fill] * (width - len(v))
-    return {"input_ids": torch.tensor([pad(r["input_ids"], 0) for r in rows], dtype=torch.long),
-            "attention_mask": torch.tensor([pad([1] * len(r["input_ids"]), 0) for r in rows], dtype=torch.long),
-            "labels": torch.tensor([pad(r.get("labels", r["input_ids"]), -100) for r in rows], dtype=torch.long)}
-
-
-class Clock(TrainerCallback):
-    """Seconds from the end of the first step to the end of the last."""
-
-    def on_step_end(self, args, state, control, **kw):
-        self.last = time.perf_counter()
-        if state.global_step == 1:
-            self.first = self.last
 
 
 def ours(out):
@@ -80,6 +59,34 @@ def ours(out):
     return steps, steps[-1]["iter_time"], memory, evals
 
 
+# Before torch is there: a child counts what it was forked from as its own memory.
+directory = tempfile.TemporaryDirectory()
+out = directory.name
+mine, mine_time, mine_memory, mine_eval = ours(out)
+
+import torch
+from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
+
+torch.set_num_threads(threads)
+
+
+def collate(rows):
+    width = max(1, max(len(r["input_ids"]) for r in rows))
+    pad = lambda v, fill: v + [fill] * (width - len(v))
+    return {"input_ids": torch.tensor([pad(r["input_ids"], 0) for r in rows], dtype=torch.long),
+            "attention_mask": torch.tensor([pad([1] * len(r["input_ids"]), 0) for r in rows], dtype=torch.long),
+            "labels": torch.tensor([pad(r.get("labels", r["input_ids"]), -100) for r in rows], dtype=torch.long)}
+
+
+class Clock(TrainerCallback):
+    """Seconds from the end of the first step to the end of the last."""
+
+    def on_step_end(self, args, state, control, **kw):
+        self.last = time.perf_counter()
+        if state.global_step == 1:
+            self.first = self.last
+
+
 def theirs(out, model):
     args = TrainingArguments(
         output_dir=f"{out}/hf", use_cpu=True, report_to=[], disable_tqdm=True, save_strategy="no", logging_steps=1,
@@ -96,8 +103,7 @@ def theirs(out, model):
     return steps, (clock.last - clock.first) / (a.steps - 1), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, evals
 
 
-with tempfile.TemporaryDirectory() as out:
-    mine, mine_time, mine_memory, mine_eval = ours(out)
+with directory:
     model = AutoModelForCausalLM.from_pretrained(a.model, dtype=torch.float32)
     hf, hf_time, hf_memory, hf_eval = theirs(out, model)
     worst_loss = worst_norm = 0.0
