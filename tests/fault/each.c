@@ -4,7 +4,7 @@
  *
  * OUT is what the program writes, in this directory: a file, which holds "old" before each
  * run; NAME/, a directory that is not there before; or - for stdout. Wanted of each run:
- *	status 0  nothing on stderr, and OUT as of a run without a fault
+ *	status 0  nothing on stderr, and OUT as of a run without a fault; not if fsync failed
  *	status 1  one line on stderr, "PROGRAM: ...", and OUT as it was before the run; of a
  *	          directory whatever is there is whole or still the old, and of stdout a part from the beginning
  * and in both cases no file more in this directory, but for what is kept to go on with: NAME.partial
@@ -188,6 +188,8 @@ static void check(struct each *x, unsigned long at, int status)
 		wrong(x, at, status, "no such end is foreseen");
 	else if (status == 0 && x->said[0])
 		wrong(x, at, status, "done, but something was said");
+	else if (status == 0 && strcmp(x->state->what, "fsync") == 0)
+		wrong(x, at, status, "done, though nobody knows whether it is on the disk");
 	else if (status == 1 && !one_line(x))
 		wrong(x, at, status, "not one line on stderr");
 	else if (x->is_dir && !whole(x, status == 0))
