@@ -4,13 +4,10 @@ load helper
 
 setup_file() {
 	local src=$BATS_TEST_DIRNAME/fault
-	serve "$BATS_FILE_TMPDIR/hub"
 	cd "$BATS_FILE_TMPDIR" || return 1
 	cc -O1 -shared -fPIC -fno-builtin -D_GNU_SOURCE -o fault.so "$src/fault.c" -ldl
 	cc -O1 -D_GNU_SOURCE -o each "$src/each.c"
 }
-
-teardown_file() { served; }
 
 each() {
 	need_preload
@@ -31,6 +28,7 @@ each() {
 teardown() {
 	cd /
 	if [ -n "${W:-}" ]; then rm -rf "$W"; fi
+	if [ -n "${SERVER_PID:-}" ]; then served; fi
 }
 
 # faults EVERY OUT PROGRAM ...: none of its calls fails any other way than it should.
@@ -88,6 +86,20 @@ faults() {
 	faults 11 out/ nx-train -q -m "$IN/m" --max-steps 3 --lora 2 --save-steps 1 --batch-size 1 --threads 2 -o out "$IN/t.nxs"
 }
 
+# with_state: for programs that are not run by each.
+with_state() {
+	: >state
+	truncate -s 1M state
+	export FAULT_FILE=$W/state
+}
+
+# open_hub DIR: a hub, and where what it has comes to.
+open_hub() {
+	unset HF_HUB_CACHE HUGGINGFACE_HUB_CACHE HF_TOKEN HUGGING_FACE_HUB_TOKEN HF_TOKEN_PATH HF_HUB_OFFLINE
+	serve "$BATS_FILE_TMPDIR/hub"
+	export HF_HOME=$1 HF_ENDPOINT=$URL/hub
+}
+
 # hub_of DIR COMMIT: the model in DIR becomes the hub's org/tiny, as of this commit.
 hub_of() {
 	local commit=$2 hub=$BATS_FILE_TMPDIR/hub f size oid list=
@@ -103,13 +115,13 @@ hub_of() {
 }
 
 @test "a service: any failing call is an error in one line, or asked again; what was answered is kept" {
+	serve
 	faults 23 - api-generate -q -m m -u "$URL/ok/v1" -j 1 --retry-delay 0 "$IN/d.jsonl"
 	faults 37 out api-generate -q -m m -u "$URL/ok/v1" -j 2 --retry-delay 0 -o out "$IN/d.jsonl"
 }
 
 @test "a hub: any failing call is an error in one line, or asked again; a model that is there is whole" {
-	unset HF_HUB_CACHE HUGGINGFACE_HUB_CACHE HF_TOKEN HUGGING_FACE_HUB_TOKEN HF_TOKEN_PATH HF_HUB_OFFLINE
-	export HF_HOME=$W/hf HF_ENDPOINT=$URL/hub
+	open_hub "$W/hf"
 	hub_of "$IN/m" 00112233445566778899aabbccddeeff00112233
 	faults 23 hf/ nx-fetch -q --retry-delay 0 org/tiny
 	# a new commit; the snapshot of the old one stays
@@ -120,11 +132,55 @@ hub_of() {
 	faults 23 hf/ nx-fetch -q --retry-delay 0 org/tiny
 }
 
+# made CMD ...: the names that it makes, into ./names.
+made() {
+	rm -rf names d
+	mkdir d
+	FAULT_NAMES=names LD_PRELOAD=$FAULT/fault.so "$@" >out
+}
+
+@test "temporary names cannot be foreseen, stand beside the output, and are of nothing that was there" {
+	local i hex='[0-9a-f]\{16\}'
+	with_state
+	for i in 1 2; do
+		made "$BIN/bpe-encode" -q -T "$TOK" -o d/out "$IN/d.jsonl"
+		grep -qx "linkat d/\.out\.$hex" names
+		mv names file$i
+		FAULT_NAMED=1 made "$BIN/bpe-encode" -q -T "$TOK" -o d/out "$IN/d.jsonl"
+		grep -qx "open-new d/\.out\.$hex" names
+		mv names named$i
+		made "$BIN/nx-init" -q -V 700 --hidden 8 --layers 1 --heads 2 --ffn 8 --rotary-pct 1 --max-position 64 -o d/m
+		grep -qx "mkdir d/\.m\.$hex" names
+		grep -qx "linkat d/\.m\.$hex/\.config.json\.$hex" names
+		mv names dir$i
+		made "$BIN/nx-train" -q -m "$IN/m" --max-steps 1 --save-steps 1 --batch-size 1 -o d/m "$IN/t.nxs"
+		mv names train$i
+		if grep -v '/\.[^/]*\.[0-9a-f]\{16\}\|^mkdir d/m$' train$i; then return 1; fi
+	done
+	for i in file named dir; do
+		[ "$(wc -l <${i}1)" = "$(wc -l <${i}2)" ]
+		run ! grep -qFxf ${i}1 ${i}2
+	done
+}
+
+@test "a hub's files: what is made is new, or no link is followed; names of links cannot be foreseen" {
+	with_state
+	open_hub d
+	hub_of "$IN/m" 00112233445566778899aabbccddeeff00112233
+	made "$BIN/nx-fetch" -q org/tiny
+	[ "$(grep -c '^symlink .*/[a-z.]*\.[0-9a-f]\{16\}\.tmp$' names)" = 3 ]
+	[ "$(grep -c '^open-nofollow .*\.incomplete$' names)" = 3 ]
+	[ "$(grep -c '^open-nofollow .*\.lock$' names)" = 3 ]
+	run ! grep -q '^open ' names
+	mv names one
+	made "$BIN/nx-fetch" -q org/tiny
+	run ! grep -qFxf <(grep '^symlink' one) names
+}
+
 @test "reads and writes of a few bytes at a time change nothing" {
 	"$BIN/bpe-encode" -q -T "$TOK" -o want "$IN/d.jsonl"
-	: >state
-	truncate -s 1M state
-	export FAULT_FILE=$W/state FAULT_SHORT=7
+	with_state
+	export FAULT_SHORT=7
 	LD_PRELOAD=$FAULT/fault.so "$BIN/bpe-encode" -q -T "$TOK" -o got "$IN/d.jsonl"
 	same want got
 	LD_PRELOAD=$FAULT/fault.so "$BIN/shard-cat" -q -t jsonl "$IN/t.nxs" >some

@@ -3,6 +3,8 @@
  *	FAULT_FILE=state FAULT_AT=17 LD_PRELOAD=./fault.so nx-train ...      the 17th call
  *	FAULT_SHORT=3                                                       no read or write is longer
  *	FAULT_CRYPTO=1                                                      libcrypto's memory, too
+ *	FAULT_NAMES=log                                                     "CALL PATH" for each name that is made
+ *	FAULT_NAMED=1                                                       no file is without a name
  *
  * Counted are calls that may fail, of the program and the libraries it works with, from
  * die_opts on (known by its fcntl). Linear algebra's own memory is left alone: OpenBLAS
@@ -41,6 +43,8 @@ static unsigned long fault_at;
 static size_t fault_short;
 static const void *program; /* where it is mapped */
 static bool crypto; /* its thousands of allocations are counted, too */
+static int names = -1; /* FAULT_NAMES */
+static bool named;
 static bool counting;
 static __thread bool within; /* dladdr and the like call us */
 
@@ -56,6 +60,9 @@ __attribute__((constructor)) static void begin(void)
 	fault_at = at ? strtoul(at, NULL, 10) : 0;
 	fault_short = cut ? strtoul(cut, NULL, 10) : 0;
 	crypto = getenv("FAULT_CRYPTO");
+	named = getenv("FAULT_NAMED");
+	if (getenv("FAULT_NAMES"))
+		names = (int)syscall(SYS_openat, AT_FDCWD, getenv("FAULT_NAMES"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	Dl_info info;
 	if (dladdr((void *)getauxval(AT_ENTRY), &info))
 		program = info.dli_fbase;
@@ -173,8 +180,22 @@ void *mmap(void *addr, size_t n, int prot, int flags, int fd, off_t at)
 	return (void *)syscall(SYS_mmap, addr, n, prot, flags, fd, at);
 }
 
+static void note(const char *what, const char *path)
+{
+	char line[1000];
+	int n = names < 0 || !counting ? 0 : snprintf(line, sizeof line, "%s %s\n", what, path);
+	if (n > 0)
+		syscall(SYS_write, names, line, n);
+}
+
 static int open_at(int dir, const char *path, int flags, mode_t mode)
 {
+	if (named && (flags & __O_TMPFILE)) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (flags & O_CREAT)
+		note(flags & O_EXCL ? "open-new" : flags & O_NOFOLLOW ? "open-nofollow" : "open", path);
 	return (int)syscall(SYS_openat, dir, path, flags, mode);
 }
 
@@ -292,12 +313,14 @@ int renameat(int a, const char *from, int b, const char *to)
 int linkat(int a, const char *from, int b, const char *to, int flags)
 {
 	FAILS("linkat", EIO, -1);
+	note("linkat", to);
 	return (int)syscall(SYS_linkat, a, from, b, to, flags);
 }
 
 int mkdir(const char *path, mode_t mode)
 {
 	FAILS("mkdir", ENOSPC, -1);
+	note("mkdir", path);
 	return (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
 }
 
@@ -310,6 +333,7 @@ ssize_t getrandom(void *p, size_t n, unsigned flags)
 int symlink(const char *to, const char *path)
 {
 	FAILS("symlink", ENOSPC, -1);
+	note("symlink", path);
 	return (int)syscall(SYS_symlinkat, to, AT_FDCWD, path);
 }
 

@@ -1,7 +1,8 @@
 /* server - what the tests of api-generate and nx-fetch ask: a service and a hub that
  * misbehave as they are told to. No part of what is installed.
  *
- *	server LOG [ROOT]       prints "PORT OTHER" and serves both on 127.0.0.1 for five minutes
+ *	server LOG [ROOT]       prints "PORT OTHER" and serves both on 127.0.0.1 until
+ *	                        nothing was asked for five minutes
  *
  * OTHER is another host to all who compare ports. The first part of a request's path says how
  * it is answered, see the tables `services` and `hubs`. Services answer chats and completions
@@ -25,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HEAD_MAX = 64 << 10, BODY_MAX = 1 << 20, PROMPTS = 4096 };
+enum { HEAD_MAX = 64 << 10, BODY_MAX = 1 << 20, PROMPTS = 4096, IDLE = 300 };
 
 struct ask {
 	int fd, port;
@@ -488,6 +489,7 @@ static void *accept_all(void *arg)
 		if (!a || (a->fd = accept4(of[0], NULL, NULL, SOCK_CLOEXEC)) < 0)
 			exit(1);
 		a->port = of[1];
+		alarm(IDLE);
 		if (pthread_create(&t, NULL, serve, a))
 			exit(1);
 		pthread_detach(t);
@@ -499,7 +501,7 @@ int main(int argc, char **argv)
 	int of[2][2];
 	pthread_t t;
 	signal(SIGPIPE, SIG_IGN);
-	alarm(300);
+	alarm(IDLE);
 	if (argc < 2 || (log_fd = open(argv[1], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) < 0) {
 		fprintf(stderr, "usage: server LOG [ROOT]\n");
 		return 2;
