@@ -1,5 +1,6 @@
 /* A template, behind a NUL a field and another template for where it is empty, behind one
- * more a record: what is made of them is text again, or an error that leaves none. */
+ * more a record: what is made of them is text again, or an error that leaves none. A template cut to its
+ * prompt is one still, and gives the beginning of what the whole gives. */
 #include "fuzz.h"
 
 #include "base/utf8.h"
@@ -11,6 +12,25 @@ static int render(const struct template *t, const struct json *rec, struct buf *
 	int rc = template_render(t, rec, out, &e);
 	fuzz_must(rc == 0 || (out->n == 0 && e.msg[0]));
 	return rc;
+}
+
+/* The template as one of prompts: of the record, and of a text alone. */
+static void ask(struct template *t, struct arena *a, const struct json *rec, const struct buf *whole)
+{
+	struct buf text = {0};
+	struct err e;
+	const char *end = NULL;
+	size_t n = 0;
+	bool cut = template_prompt(t, &end, &n);
+	int rc = render(t, rec, &text);
+	fuzz_must(!cut || end);
+	if (whole)
+		fuzz_must(rc == 0 && text.n <= whole->n && (text.n == 0 || memcmp(text.p, whole->p, text.n) == 0));
+	buf_reset(&text);
+	const struct json *said = template_record(t, a, "said", 4, &e);
+	if (said)
+		(void)render(t, said, &text);
+	buf_release(&text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -32,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		fuzz_must(render(t, rec, &twice) == rc && once.n == twice.n && (once.n == 0 || memcmp(once.p, twice.p, once.n) == 0));
 		if (rc == 0 && once.n && utf8_valid(text, len) == len && utf8_valid(other, more) == more)
 			fuzz_must(utf8_valid(once.p, once.n) == once.n);
+		ask(t, &a, rec, rc == 0 ? &once : NULL);
 		template_free(t);
 	}
 	buf_release(&once);
