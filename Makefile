@@ -39,10 +39,12 @@ CFLAGS   ?=
 ALL_CFLAGS = -std=c11 $(OPT.$(FLAVOUR)) -pthread -fopenmp-simd -ffp-contract=off -fno-math-errno $(WARN) $(if $(DEV),-Werror) $(PKG) $(CFLAGS)
 LDLIBS   := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm
 
-# Kernels are compiled once for each instruction set and chosen at run time.
-ISA.base   := -O3
-ISA.avx2   := -O3 -mavx2 -mfma -mf16c
-ISA.avx512 := -O3 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+# Kernels are compiled once for each instruction set and chosen at run time. Fuzzing is not about
+# them, and clang takes minutes over UBSan's checks in what they unroll: FLAVOUR=san has those.
+KERNELS    := $(if $(filter fuzz,$(FLAVOUR)),-O1 -fno-sanitize=undefined,-O3)
+ISA.base   := $(KERNELS)
+ISA.avx2   := $(KERNELS) -mavx2 -mfma -mf16c
+ISA.avx512 := $(KERNELS) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),avx2 avx512)
 
 # --- what is built where -------------------------------------------------------
