@@ -5,9 +5,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { SHORT_BITS = 17 /* pairs: 8 MiB */, LONG_BITS = 15 /* 4 MiB */, LENGTH_AT = 56, COUNT_AT = 60 };
+enum { SHORT_BITS = 17 /* pairs: 8 MiB */, LONG_BITS = 16 /* 4 MiB */, LENGTH_AT = 56, COUNT_AT = 60 };
 enum { AHEAD = 16 }; /* bytes that key_ahead reads */
-static const uint64_t COUNT = (uint64_t)15 << COUNT_AT;
+enum { LONG_COUNT_AT = 48 }; /* the byte before the length */
+static const uint64_t COUNT = (uint64_t)15 << COUNT_AT, LONG_COUNT = (uint64_t)255 << LONG_COUNT_AT;
 
 /* --- keys ---------------------------------------------------------------------------- */
 
@@ -141,7 +142,7 @@ static int make_tables(struct words *w, struct err *e)
 
 int words_init(struct words *w, const struct vocab *v, struct merge *merge, size_t nblanks, struct err *e)
 {
-	*w = (struct words){.v = v, .merge = merge, .nblanks = nblanks};
+	*w = (struct words){.v = v, .merge = merge, .nblanks = nblanks, .narrow = v->size <= 65536};
 	if (make_whole(w)) {
 		words_release(w);
 		return err_mem(e);
@@ -165,7 +166,7 @@ void words_pack(const struct words *w, struct image_parts *parts)
 int words_unpack(struct words *w, const struct vocab *v, struct merge *merge, size_t nblanks, const struct image *im, struct err *e)
 {
 	size_t n;
-	*w = (struct words){.v = v, .merge = merge, .nblanks = nblanks, .borrowed = true};
+	*w = (struct words){.v = v, .merge = merge, .nblanks = nblanks, .narrow = v->size <= 65536, .borrowed = true};
 	w->whole = (uint32_t *)(uintptr_t)image_part(im, IMAGE_WHOLE, &n);
 	w->mask = n / sizeof *w->whole - 1;
 	return make_tables(w, e);
@@ -206,39 +207,111 @@ static int work_out(struct words *w, const char *s, size_t n, int32_t *ids, size
 	return is_run(w, s, n) ? blanks(w, n, ids, count) : merge_word(w->merge, s, n, ids, count);
 }
 
-__attribute__((noinline)) static int long_piece(struct words *w, const char *s, size_t n, int32_t *ids, size_t *count)
-{
+/* The bytes of a piece of up to WORDS_LONG bytes, and its length. */
+struct long_key {
 	uint64_t k[4];
+};
+
+static struct long_key long_key_of(const char *s, size_t n)
+{
+	struct long_key key;
 	char copy[32] = {0};
-	if (n > WORDS_LONG)
-		return work_out(w, s, n, ids, count);
 	memcpy(copy, s, n);
 	copy[31] = (char)n;
 	for (int i = 0; i < 4; i++)
-		k[i] = le_load64(copy + 8 * i);
-	struct words_long *p = &w->many[mix(mix(k[0], k[1]) ^ k[2], k[3]) >> (64 - LONG_BITS)];
-	if (p->key[0] == k[0] && p->key[1] == k[1] && p->key[2] == k[2] && p->key[3] == k[3]) {
-		memcpy(ids, p->id, sizeof p->id);
-		*count = p->count;
+		key.k[i] = le_load64(copy + 8 * i);
+	return key;
+}
+
+static uint64_t long_hash_of(const struct long_key *key)
+{
+	return mix(mix(key->k[0], key->k[1]) ^ key->k[2], key->k[3]);
+}
+
+/* Of a short piece by the hash of its key, of a longer one by that of its long key. */
+static inline struct words_long *many_of(const struct words *w, uint64_t hash)
+{
+	return &w->many[hash & ((1 << LONG_BITS) - 1)];
+}
+
+static bool long_known(const struct words *w, const struct words_long *p, const struct long_key *key, int32_t *ids, size_t *count)
+{
+	if (p->key[0] != key->k[0] || p->key[1] != key->k[1] || p->key[2] != key->k[2] || (p->key[3] & ~LONG_COUNT) != key->k[3])
+		return false;
+	if (w->narrow)
+		for (int i = 0; i < WORDS_NARROW; i++)
+			ids[i] = p->id.narrow[i];
+	else
+		memcpy(ids, p->id.wide, sizeof p->id.wide);
+	*count = (size_t)((p->key[3] & LONG_COUNT) >> LONG_COUNT_AT);
+	return true;
+}
+
+/* A negative id is that of a byte that no token has. */
+static void long_remember(const struct words *w, struct words_long *p, const struct long_key *key, const int32_t *ids, size_t count)
+{
+	int32_t all = 0;
+	if (count > (w->narrow ? WORDS_NARROW : WORDS_WIDE))
+		return;
+	for (size_t i = 0; i < count; i++)
+		all |= ids[i];
+	if (all < 0)
+		return;
+	memcpy(p->key, key->k, sizeof p->key);
+	p->key[3] |= (uint64_t)count << LONG_COUNT_AT;
+	for (size_t i = 0; i < count; i++)
+		if (w->narrow)
+			p->id.narrow[i] = (uint16_t)ids[i];
+		else
+			p->id.wide[i] = ids[i];
+}
+
+/* hash: of a short piece that of its key; else that of its long key. */
+__attribute__((noinline)) static int long_piece(struct words *w, uint64_t hash, const char *s, size_t n, int32_t *ids, size_t *count)
+{
+	if (n > WORDS_LONG)
+		return work_out(w, s, n, ids, count);
+	struct words_long *p = many_of(w, hash);
+	struct long_key key = long_key_of(s, n);
+	if (long_known(w, p, &key, ids, count))
 		return 0;
-	}
 	int rc = work_out(w, s, n, ids, count);
-	if (rc == 0 && *count <= WORDS_LONG_IDS && (n > WORDS_SHORT || *count > WORDS_SHORT_IDS)) {
-		memcpy(p->key, k, sizeof k);
-		memcpy(p->id, ids, sizeof p->id);
-		p->count = (uint32_t)*count;
-	}
+	if (rc == 0 && (n > WORDS_SHORT || *count > WORDS_SHORT_IDS))
+		long_remember(w, p, &key, ids, *count);
 	return rc;
+}
+
+static uint64_t long_piece_hash(const char *s, size_t n)
+{
+	if (n > WORDS_LONG)
+		return 0;
+	struct long_key key = long_key_of(s, n);
+	return long_hash_of(&key);
 }
 
 static int work_out_short(struct words *w, uint64_t hash, const char *s, size_t n, int32_t *ids, size_t *count)
 {
 	uint32_t x = is_run(w, s, n) ? NO_WORD : *whole_of(w, hash, s, n);
 	if (x == NO_WORD)
-		return long_piece(w, s, n, ids, count);
+		return long_piece(w, hash, s, n, ids, count);
 	ids[0] = id_in(x);
 	*count = 1;
 	return 0;
+}
+
+static inline struct words_short *few_of(const struct words *w, uint64_t hash)
+{
+	return &w->few[hash >> (64 - SHORT_BITS) << 1];
+}
+
+/* The way of nearly every piece: first of its pair. */
+static inline bool known(const struct words_short *p, struct key k, int32_t *ids, size_t *count)
+{
+	if (p->key[0] != k.lo || (p->key[1] & ~COUNT) != k.hi)
+		return false;
+	memcpy(ids, p->id, sizeof p->id);
+	*count = (size_t)(p->key[1] >> COUNT_AT);
+	return true;
 }
 
 /* A piece that is not first of its pair: first it becomes if it is second, else second. */
@@ -262,24 +335,82 @@ __attribute__((noinline)) static int other_short(struct words *w, struct words_s
 	return 0;
 }
 
-/* The way of nearly every piece: inlined where it is called for many, the rest is not. */
-__attribute__((always_inline)) static inline int piece(struct words *w, const char *s, size_t n, size_t ahead, bool all_ahead, int32_t *ids, size_t *count)
-{
-	if (n > WORDS_SHORT)
-		return long_piece(w, s, n, ids, count);
-	struct key k = all_ahead ? key_ahead(s, n) : key_of(s, n, ahead);
-	uint64_t hash = mix(k.lo, k.hi);
-	struct words_short *p = &w->few[hash >> (64 - SHORT_BITS) << 1];
-	if (p->key[0] != k.lo || (p->key[1] & ~COUNT) != k.hi)
-		return other_short(w, p, k, hash, s, n, ids, count);
-	memcpy(ids, p->id, sizeof p->id);
-	*count = (size_t)(p->key[1] >> COUNT_AT);
-	return 0;
-}
-
 int words_one(struct words *w, const char *s, size_t n, size_t ahead, int32_t *ids, size_t *count)
 {
-	return piece(w, s, n, ahead, false, ids, count);
+	if (n > WORDS_SHORT)
+		return long_piece(w, long_piece_hash(s, n), s, n, ids, count);
+	struct key k = key_of(s, n, ahead);
+	uint64_t hash = mix(k.lo, k.hi);
+	return known(few_of(w, hash), k, ids, count) ? 0 : other_short(w, few_of(w, hash), k, hash, s, n, ids, count);
+}
+
+/* --- many pieces ------------------------------------------------------------------------ */
+
+/* The tables are larger than the near caches. So many pieces are looked up in two goes: first the places
+ * of all are worked out and asked for, then each is read. */
+enum { GROUP = 64 };
+
+struct group {
+	size_t n;
+	size_t at[GROUP + 1]; /* where pieces begin, and the last ends */
+	struct key key[GROUP];
+	uint64_t hash[GROUP];
+};
+
+__attribute__((always_inline)) static inline void ask(const struct words *w, struct group *g, const char *s, size_t ahead, bool all_ahead)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		size_t from = g->at[i], n = g->at[i + 1] - from;
+		if (n > WORDS_SHORT) {
+			g->hash[i] = long_piece_hash(s + from, n);
+			__builtin_prefetch(many_of(w, g->hash[i]), 1);
+			continue;
+		}
+		struct key k = all_ahead ? key_ahead(s + from, n) : key_of(s + from, n, ahead - from);
+		g->key[i] = k;
+		g->hash[i] = mix(k.lo, k.hi);
+		__builtin_prefetch(few_of(w, g->hash[i]), 0);
+	}
+}
+
+static inline bool is_of(const struct words_short *p, struct key k)
+{
+	return p->key[0] == k.lo && (p->key[1] & ~COUNT) == k.hi;
+}
+
+/* What is not in the first table is asked for where else it may be. */
+static inline void ask_again(const struct words *w, const struct group *g)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		const struct words_short *p = few_of(w, g->hash[i]);
+		if (g->at[i + 1] - g->at[i] <= WORDS_SHORT && !is_of(p, g->key[i]) && !is_of(p + 1, g->key[i])) {
+			__builtin_prefetch(&w->whole[g->hash[i] & w->mask], 0);
+			__builtin_prefetch(many_of(w, g->hash[i]), 1);
+		}
+	}
+}
+
+__attribute__((always_inline)) static inline int answer(struct words *w, const struct group *g, const char *s, bool lines,
+                                                        int32_t **to, const int32_t *ids, size_t **ends)
+{
+	size_t k;
+	for (size_t i = 0; i < g->n; i++) {
+		size_t from = g->at[i], n = g->at[i + 1] - from;
+		uint64_t hash = g->hash[i];
+		int rc = 0;
+		if (lines && s[from] == '\n') {
+			*(*ends)++ = (size_t)(*to - ids);
+			continue;
+		}
+		if (n > WORDS_SHORT)
+			rc = long_piece(w, hash, s + from, n, *to, &k);
+		else if (!known(few_of(w, hash), g->key[i], *to, &k))
+			rc = other_short(w, few_of(w, hash), g->key[i], hash, s + from, n, *to, &k);
+		if (rc)
+			return rc;
+		*to += k;
+	}
+	return 0;
 }
 
 /* One text, or lines. *ends moves behind each that a line has written. start[n / 64] has a bit for the end. */
@@ -287,23 +418,24 @@ __attribute__((always_inline)) static inline int all(struct words *w, const char
                                                      const uint64_t *start, int32_t *ids, size_t *count, bool all_ahead,
                                                      bool lines, size_t **ends)
 {
+	struct group g = {.n = 0};
 	int32_t *to = ids;
-	size_t from = 0, k;
-	for (size_t i = 0; i <= n / 64; i++)
+	int rc = 0;
+	g.at[0] = 0;
+	for (size_t i = 0; rc == 0 && i <= n / 64; i++)
 		for (uint64_t bits = i > 0 ? start[i] : start[i] & ~UINT64_C(1); bits; bits &= bits - 1) {
-			size_t next = i * 64 + (size_t)__builtin_ctzll(bits);
-			if (lines && s[from] == '\n') {
-				*(*ends)++ = (size_t)(to - ids);
-			} else {
-				int rc = piece(w, s + from, next - from, ahead - from, all_ahead, to, &k);
-				if (rc)
-					return rc;
-				to += k;
-			}
-			from = next;
+			g.at[++g.n] = i * 64 + (size_t)__builtin_ctzll(bits);
+			if (g.n < GROUP && g.at[g.n] < n)
+				continue;
+			ask(w, &g, s, ahead, all_ahead);
+			ask_again(w, &g);
+			if ((rc = answer(w, &g, s, lines, &to, ids, ends)) != 0)
+				break;
+			g.at[0] = g.at[g.n];
+			g.n = 0;
 		}
 	*count = (size_t)(to - ids);
-	return 0;
+	return rc;
 }
 
 int words_of(struct words *w, const char *s, size_t n, size_t ahead, const uint64_t *start, int32_t *ids, size_t *count)

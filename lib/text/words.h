@@ -23,8 +23,9 @@
 enum {
 	WORDS_SHORT = 15,     /* bytes of a piece in the first table */
 	WORDS_SHORT_IDS = 4,  /* ids of an entry there */
-	WORDS_LONG = 31,
-	WORDS_LONG_IDS = 23 /* an entry is two cache lines */
+	WORDS_LONG = 30,
+	WORDS_NARROW = 16, /* ids of an entry of the second table, which is a cache line */
+	WORDS_WIDE = 8     /* the same where the vocabulary is of more than 65536 */
 };
 
 enum { WORDS_ID_BITS = 21, WORDS_TAG_BITS = 10 };
@@ -36,12 +37,16 @@ struct words_short {
 	int32_t id[WORDS_SHORT_IDS];
 };
 
-/* Of longer pieces, and of short ones with more ids than fit above. The top byte of key[3] is the length. */
+/* Of longer pieces, and of short ones with more ids than fit above. The top byte of key[3] is the length, the one
+ * below it the number of ids. */
 struct words_long {
 	uint64_t key[4];
-	int32_t id[WORDS_LONG_IDS];
-	uint32_t count;
+	union {
+		uint16_t narrow[WORDS_NARROW];
+		int32_t wide[WORDS_WIDE];
+	} id;
 };
+_Static_assert(sizeof(struct words_long) == 64, "a cache line");
 
 struct words {
 	const struct vocab *v; /* the caller's, as the merges */
@@ -53,6 +58,7 @@ struct words {
 	uint32_t *whole; /* bits of the hash << WORDS_ID_BITS | id */
 	size_t mask;
 	bool borrowed;
+	bool narrow;             /* every id fits into 16 bits */
 	void *map;               /* that `few` and `many` lie in */
 	struct words_short *few; /* pairs: what falls on a place is put second, and first when it comes again */
 	struct words_long *many;

@@ -67,7 +67,8 @@ static size_t plain(const char *s, size_t n, int32_t *ids)
 	return k;
 }
 
-static void against_plain(const struct scan_isa *isa, const char *what)
+/* narrow: as words.h keeps ids of a small vocabulary, if it is one; else as of a large one. */
+static void against_plain(const struct scan_isa *isa, const char *what, bool narrow)
 {
 	static char s[MAX];
 	static int32_t got[MAX + WORDS_SPARE], want[MAX];
@@ -82,6 +83,7 @@ static void against_plain(const struct scan_isa *isa, const char *what)
 	if (words_init(&w, &v, &m, sc.blanks, &e))
 		exit(1);
 	sc.isa = isa;
+	w.narrow &= narrow;
 	for (int i = 0; i < TEXTS; i++) {
 		size_t n = draw_text(&draw, s), count;
 		char *own = malloc(n); /* of its size, for the sanitizer to watch */
@@ -97,7 +99,7 @@ static void against_plain(const struct scan_isa *isa, const char *what)
 		}
 		free(own);
 	}
-	TEST(bad == 0, "%s, %s: %d texts of %zu tokens, %d read otherwise than the plain way", what, isa->name, TEXTS - slow, tokens, bad);
+	TEST(bad == 0, "%s, %s, %s ids: %d texts of %zu tokens, %d read otherwise than the plain way", what, isa->name, narrow ? "narrow" : "wide", TEXTS - slow, tokens, bad);
 	TEST(slow < TEXTS / 4, "%s, %s: %d texts left to the plain way", what, isa->name, slow);
 	words_release(&w);
 }
@@ -204,8 +206,10 @@ static void with(const char *path, const char *what)
 		printf("# no %s on this machine\n", what);
 		return;
 	}
-	for (int k = 0; scan_at(k); k++)
-		against_plain(scan_at(k), what);
+	for (int k = 0; scan_at(k); k++) {
+		against_plain(scan_at(k), what, true);
+		against_plain(scan_at(k), what, false);
+	}
 	close_vocab();
 }
 
