@@ -8,7 +8,7 @@
 #   make bench     against the peers       make fuzz [SECONDS=600] [DRIVERS='json bpe']   long fuzzing
 #   make install   PREFIX, DESTDIR, PROGRAM_PREFIX (split is always installed as nx-split)
 #   make dist      the sources as build/nxtools-VERSION.tar.gz
-#   DEV=1 warnings are errors; FLAVOUR=san AddressSanitizer and UBSan; CC=clang
+#   DEV=1 warnings are errors; FLAVOUR=san AddressSanitizer and UBSan, FLAVOUR=tsan ThreadSanitizer; CC=clang
 
 MAKEFLAGS += -rR
 .DELETE_ON_ERROR:
@@ -32,6 +32,7 @@ WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing
             -Wconversion -Wno-sign-conversion
 OPT.rel  := -O2 -g
 OPT.san  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPT.tsan := -O1 -g -fsanitize=thread
 OPT.cov  := -O0 -g --coverage
 PKG      := $(shell pkg-config --cflags $(LIBS) $(NETLIBS) 2>/dev/null)
 CPPFLAGS := -D_GNU_SOURCE -DNXTOOLS_VERSION='"$(VERSION)"' -Ilib

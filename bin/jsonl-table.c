@@ -1,4 +1,5 @@
 /* jsonl-table - columns of JSON lines as a table: for the terminal, in Markdown, HTML, CSV or TSV. */
+#include "base/arena.h"
 #include "base/die.h"
 #include "base/skip.h"
 #include "base/utf8.h"
@@ -51,6 +52,7 @@ struct job {
 	struct json *rec[FILES]; /* of the present row; NULL: the file has ended */
 	size_t files;
 	struct col *cols;
+	struct arena names; /* of the columns */
 	size_t n;
 	struct table_text *cells; /* of the present row, as many as columns, in `text` */
 	size_t *from;
@@ -69,7 +71,9 @@ static void add_column(struct job *j, size_t file, const char *field, const char
 	if (!v)
 		die_mem();
 	j->cols = v;
-	v[j->n] = (struct col){file, field ? strdup(field) : NULL, strdup(name), false};
+	v[j->n] = (struct col){.file = file, .title = arena_dup(&j->names, name, strlen(name))};
+	if (field)
+		v[j->n].field = arena_dup(&j->names, field, strlen(field));
 	if ((field && !v[j->n].field) || !v[j->n].title)
 		die_mem();
 	j->n++;
@@ -275,8 +279,8 @@ static size_t terminal_width(void)
 	struct winsize ws;
 	if (width)
 		return (size_t)width;
-	if (s && *s && strspn(s, "0123456789") == strlen(s) && strlen(s) < 7 && atoi(s) > 0)
-		return (size_t)atoi(s);
+	if (s && *s && strspn(s, "0123456789") == strlen(s) && strlen(s) < 7 && strtoul(s, NULL, 10) > 0)
+		return strtoul(s, NULL, 10);
 	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col ? ws.ws_col : 80;
 }
 
@@ -368,11 +372,8 @@ static void release(struct job *j)
 {
 	for (size_t f = 0; f < j->files; f++)
 		jsonl_close(&j->in[f]);
-	for (size_t i = 0; i < j->n; i++) {
-		free(j->cols[i].field);
-		free(j->cols[i].title);
-	}
 	free(j->cols);
+	arena_release(&j->names);
 	free(j->cells);
 	free(j->from);
 	table_release(&j->table);
@@ -382,7 +383,7 @@ static void release(struct job *j)
 
 int main(int argc, char **argv)
 {
-	struct job j = {0};
+	static struct job j;
 	struct err e;
 	die_opts(&prog, &argc, &argv);
 	if (title && utf8_valid(title, strlen(title)) != strlen(title))

@@ -1,5 +1,6 @@
 /* nx-fetch - models from a hub into the cache that Hugging Face's libraries use. */
 #include "base/die.h"
+#include "base/num.h"
 #include "base/progress.h"
 #include "base/sha.h"
 #include "io/chat.h"
@@ -434,14 +435,21 @@ static int restart(struct load *l, int64_t have, struct err *e)
 	return 0;
 }
 
+/* "bytes FROM-TO/ALL" */
+static bool starts_at(const char *range, int64_t from)
+{
+	uint64_t n;
+	size_t digits = strncmp(range, "bytes ", 6) == 0 ? strspn(range + 6, "0123456789") : 0;
+	return digits && range[6 + digits] == '-' && num_u64(range + 6, digits, &n) == 0 && n == (uint64_t)from;
+}
+
 /* Bytes of an answer; it must go on where we are. */
 static int take(void *tag, struct http_reply *r, const char *p, size_t n)
 {
 	struct load *l = tag;
-	long long from = -1;
 	if (l->fresh && r->status == 206) {
 		const char *range = http_header(r, "Content-Range");
-		if (!range || sscanf(range, "bytes %lld-", &from) != 1 || from != l->have)
+		if (!range || !starts_at(range, l->have))
 			l->odd = "the hub sent other bytes than those asked for";
 	} else if (l->fresh && l->have && restart(l, 0, &l->fault)) {
 		l->failed = true;

@@ -1,4 +1,5 @@
 /* nx-plot - the curves of training logs as a picture, or in the terminal. */
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/die.h"
 #include "base/num.h"
@@ -70,8 +71,10 @@ static void read_panel(struct curves *c, struct plot_want *w, char *list)
 static void read_panels(struct curves *c, struct plot_want *w)
 {
 	static const char *const usual[] = {"loss,eval_loss", "learning_rate"};
+	static struct arena text; /* of the keys, kept to the end */
 	for (int i = 0; i < (panels.n ? panels.n : 2); i++) {
-		char *list = strdup(panels.n ? panels.v[i] : usual[i]);
+		const char *given = panels.n ? panels.v[i] : usual[i];
+		char *list = arena_dup(&text, given, strlen(given));
 		if (!list)
 			die_mem();
 		read_panel(c, w, list);

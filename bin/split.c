@@ -161,22 +161,26 @@ static double chance(const struct buf *value)
 	return (double)(h >> 11) * 0x1p-53;
 }
 
-/* The part of the record: test where its value's chance is below the fraction. */
-static int choose(struct job *j, const struct record_raw *raw, struct part **p, struct err *e)
+/* The part of the record, or NULL: test where its value's chance is below the fraction. */
+static struct part *choose(struct job *j, const struct record_raw *raw, struct err *e)
 {
 	struct json *rec;
-	if (json_parse(record_arena(j->in), raw->p, raw->n, &rec, e))
-		return record_at(j->in, e);
+	if (json_parse(record_arena(j->in), raw->p, raw->n, &rec, e)) {
+		record_at(j->in, e);
+		return NULL;
+	}
 	const struct json *v = json_get(rec, by);
 	if (!v) {
 		err_data(e, "field \"%s\" is missing", by);
-		return record_at(j->in, e);
+		record_at(j->in, e);
+		return NULL;
 	}
 	buf_reset(&j->value);
-	if (json_write(&j->value, v))
-		return err_mem(e);
-	*p = chance(&j->value) < j->want_test.fraction ? &j->test : &j->train;
-	return 0;
+	if (json_write(&j->value, v)) {
+		err_mem(e);
+		return NULL;
+	}
+	return chance(&j->value) < j->want_test.fraction ? &j->test : &j->train;
 }
 
 /* Record for record: nothing is held. */
@@ -185,8 +189,8 @@ static int by_value(struct job *j, struct err *e)
 	struct record_raw raw;
 	int rc;
 	while ((rc = record_next_raw(j->in, &raw, e)) != 0) {
-		struct part *p = NULL;
-		if (rc < 0 || choose(j, &raw, &p, e)) {
+		struct part *p = rc < 0 ? NULL : choose(j, &raw, e);
+		if (!p) {
 			if (skip_pass(&j->skip, e))
 				return -1;
 			continue;

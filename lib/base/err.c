@@ -12,7 +12,7 @@ static int fill(struct err *e, enum err_kind kind, const char *fmt, va_list ap)
 	return -1;
 }
 
-int err_data(struct err *e, const char *fmt, ...)
+int (err_data)(struct err *e, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -21,7 +21,7 @@ int err_data(struct err *e, const char *fmt, ...)
 	return -1;
 }
 
-int err_usage(struct err *e, const char *fmt, ...)
+int (err_usage)(struct err *e, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -30,7 +30,7 @@ int err_usage(struct err *e, const char *fmt, ...)
 	return -1;
 }
 
-int err_io(struct err *e, const char *fmt, ...)
+int (err_io)(struct err *e, const char *fmt, ...)
 {
 	int saved = errno;
 	va_list ap;
@@ -42,14 +42,14 @@ int err_io(struct err *e, const char *fmt, ...)
 	return -1;
 }
 
-int err_mem(struct err *e)
+int (err_mem)(struct err *e)
 {
 	e->kind = ERR_MEM;
 	snprintf(e->msg, sizeof e->msg, "out of memory");
 	return -1;
 }
 
-int err_prefix(struct err *e, const char *fmt, ...)
+int (err_prefix)(struct err *e, const char *fmt, ...)
 {
 	struct err was = *e;
 	va_list ap;

@@ -34,4 +34,12 @@ int err_mem(struct err *e);
 /* Puts text in front of the message e already holds, keeps its kind. */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* That it is -1 is told to the compiler as well: with it analyzers know on which ways there is a result. */
+#define err_data(...) ERR_FAILED(err_data(__VA_ARGS__))
+#define err_usage(...) ERR_FAILED(err_usage(__VA_ARGS__))
+#define err_io(...) ERR_FAILED(err_io(__VA_ARGS__))
+#define err_mem(e) ERR_FAILED(err_mem(e))
+#define err_prefix(...) ERR_FAILED(err_prefix(__VA_ARGS__))
+#define ERR_FAILED(call) __extension__({ (void)(call); -1; })
+
 #endif

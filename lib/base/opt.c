@@ -99,6 +99,13 @@ static int set_number(const struct opt *o, const char *as, const char *v, struct
 	return err_usage(e, "%s must be from %.10g to %.10g, not %s", as, o->lo, o->hi, v);
 }
 
+static void set_flag(const struct opt *o)
+{
+	if (o->given)
+		*o->given = true;
+	*(bool *)o->dst = o->kind == OPT_FLAG;
+}
+
 static int set(const struct opt *o, const char *v, struct err *e)
 {
 	char as[64];
@@ -106,12 +113,6 @@ static int set(const struct opt *o, const char *v, struct err *e)
 	if (o->given)
 		*o->given = true;
 	switch (o->kind) {
-	case OPT_FLAG:
-		*(bool *)o->dst = true;
-		return 0;
-	case OPT_CLEAR:
-		*(bool *)o->dst = false;
-		return 0;
 	case OPT_STR:
 		*(const char **)o->dst = v;
 		return 0;
@@ -147,7 +148,11 @@ static enum opt_verdict one_long(const struct opt_prog *p, char *arg, char ***ne
 		err_usage(e, "--%s takes no value", o->name);
 		return OPT_BAD;
 	}
-	if (!v && takes_value(o)) {
+	if (!takes_value(o)) {
+		set_flag(o);
+		return OPT_OK;
+	}
+	if (!v) {
 		if (!**next) {
 			err_usage(e, "--%s wants a value", o->name);
 			return OPT_BAD;
@@ -165,17 +170,14 @@ static enum opt_verdict bundle(const struct opt_prog *p, char *arg, char ***next
 			return OPT_BAD;
 		if (o->kind == OPT_HELP || o->kind == OPT_VERSION)
 			return o->kind == OPT_HELP ? OPT_WANTS_HELP : OPT_WANTS_VERSION;
-		const char *v = NULL;
 		if (takes_value(o)) {
 			if (!*arg && !**next) {
 				err_usage(e, "-%c wants a value", o->key);
 				return OPT_BAD;
 			}
-			v = *arg ? arg : *(*next)++;
-			arg = (char *)"";
+			return set(o, *arg ? arg : *(*next)++, e) ? OPT_BAD : OPT_OK;
 		}
-		if (set(o, v, e))
-			return OPT_BAD;
+		set_flag(o);
 	}
 	return OPT_OK;
 }

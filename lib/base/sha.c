@@ -23,8 +23,10 @@ static void block1(uint32_t h[8], const unsigned char *p)
 {
 	static const uint32_t k[4] = {0x5A827999, 0x6ED9EBA1, 0x8F1BBCDC, 0xCA62C1D6};
 	uint32_t w[80], a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
-	for (int t = 0; t < 80; t++)
-		w[t] = t < 16 ? load(p + 4 * t) : left(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
+	for (int t = 0; t < 16; t++)
+		w[t] = load(p + 4 * t);
+	for (int t = 16; t < 80; t++)
+		w[t] = left(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
 	for (int t = 0; t < 80; t++) {
 		uint32_t f = t < 20 ? (b & c) ^ (~b & d) : t < 40 || t >= 60 ? b ^ c ^ d : (b & c) ^ (b & d) ^ (c & d);
 		uint32_t next = left(a, 5) + f + e + k[t / 20] + w[t];

@@ -26,7 +26,7 @@ static uint64_t big(const unsigned char *p, size_t width)
 static uint64_t value(const struct idarray_type *t, const unsigned char *p, bool *negative)
 {
 	uint64_t v = t->big_endian ? big(p, t->width) : idarray_u64(p, t->width);
-	*negative = t->is_signed && v >> (8 * t->width - 1) & 1;
+	*negative = t->is_signed && (t->big_endian ? p[0] : p[t->width - 1]) >> 7;
 	return v;
 }
 

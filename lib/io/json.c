@@ -216,9 +216,10 @@ struct memory {
 static void *memory_get(void *ctx, void *old, size_t n)
 {
 	struct memory *m = ctx;
-	struct block *b = old ? (struct block *)old - 1 : NULL;
-	if (n > SIZE_MAX - sizeof *b || !(b = realloc(b, sizeof *b + n)))
-		longjmp(m->out, 1);
+	struct block *was = old ? (struct block *)old - 1 : NULL;
+	struct block *b = n > SIZE_MAX - sizeof *b ? NULL : realloc(was, sizeof *b + n);
+	if (!b)
+		longjmp(m->out, 1); /* `was` is in the list still */
 	if (!old) {
 		b->before = &m->head;
 		b->next = m->head.next;
@@ -259,8 +260,10 @@ static int run_yajl(struct parse *p, const char *text, size_t n, struct err *e)
 		bool good = yajl_parse(h, (const unsigned char *)text, n) == yajl_status_ok && yajl_complete_parse(h) == yajl_status_ok;
 		rc = good ? 0 : yajl_refused(h, p, text, n, e);
 	}
-	while (m.head.next)
-		memory_free(&m, m.head.next + 1);
+	for (struct block *b = m.head.next, *next; b; b = next) {
+		next = b->next;
+		free(b);
+	}
 	return rc;
 }
 
@@ -317,11 +320,6 @@ int json_i64(const struct json *v, int64_t *out)
 int json_f64(const struct json *v, double *out)
 {
 	return v && v->type == JSON_NUMBER ? num_f64(v->s, v->n, out) : -1;
-}
-
-bool json_is(const struct json *v, enum json_type t)
-{
-	return v && v->type == t;
 }
 
 bool json_streq(const struct json *v, const char *s)

@@ -44,7 +44,11 @@ struct json *json_getn(const struct json *v, const char *key, size_t keylen);
 /* Numbers: 0, or -1 if v is NULL, no number, not whole or out of range. */
 int json_i64(const struct json *v, int64_t *out);
 int json_f64(const struct json *v, double *out);
-bool json_is(const struct json *v, enum json_type t); /* false for NULL */
+/* false for NULL */
+static inline bool json_is(const struct json *v, enum json_type t)
+{
+	return v && v->type == t;
+}
 bool json_streq(const struct json *v, const char *s); /* v is the string s */
 
 /* New values in the arena; NULL when memory runs out. Strings are copied. */

@@ -33,30 +33,32 @@ struct reader {
 	uint32_t eos;
 };
 
-static int check_header(struct in *in, const unsigned char *b, const struct form **f, struct err *e)
+/* NULL: the header is no good. */
+static const struct form *check_header(struct in *in, const unsigned char *b, struct err *e)
 {
-	*f = form_of((uint32_t)idarray_u64(b, 4));
-	if (!*f)
-		return idstream_broken(in, e, "no llm.c file: magic %u", (unsigned)idarray_u64(b, 4));
-	if (idarray_u64(b + 4, 4) != (*f)->version)
-		return idstream_broken(in, e, "llm.c version %u where magic %u has %u", (unsigned)idarray_u64(b + 4, 4),
-		                       (*f)->magic, (*f)->version);
-	if (idarray_u64(b + 8, 4) > INT32_MAX)
-		return idstream_broken(in, e, "the header counts a negative number of tokens");
-	return 0;
+	const struct form *f = form_of((uint32_t)idarray_u64(b, 4));
+	if (!f)
+		idstream_broken(in, e, "no llm.c file: magic %u", (unsigned)idarray_u64(b, 4));
+	else if (idarray_u64(b + 4, 4) != f->version)
+		idstream_broken(in, e, "llm.c version %u where magic %u has %u", (unsigned)idarray_u64(b + 4, 4), f->magic, f->version);
+	else if (idarray_u64(b + 8, 4) > INT32_MAX)
+		idstream_broken(in, e, "the header counts a negative number of tokens");
+	else
+		return f;
+	return NULL;
 }
 
 static int open_llmc(void **self, struct in *in, const char *path, struct tokenfile_rule *rule, struct err *e)
 {
 	unsigned char b[HEADER];
-	const struct form *f;
 	(void)path;
 	ssize_t n = in_full(in, b, sizeof b, e);
 	if (n < 0)
 		return -1;
 	if (n < HEADER && (n < 4 || form_of((uint32_t)idarray_u64(b, 4))))
 		return idstream_broken(in, e, "cut off: an llm.c file has a header of %d bytes", HEADER);
-	if (check_header(in, b, &f, e))
+	const struct form *f = check_header(in, b, e);
+	if (!f)
 		return -1;
 	struct reader *r = malloc(sizeof *r);
 	if (!r)

@@ -239,8 +239,8 @@ static void close_npy(void *self)
 /* 16 bits where the vocabulary is known to fit, else what every library computes with. */
 static struct idarray_type type_for(const struct tokenfile_rule *rule)
 {
-	return rule->vocab && rule->vocab <= 65536 ? (struct idarray_type){.width = 2}
-	                                           : (struct idarray_type){.width = 4, .is_signed = true};
+	struct idarray_type narrow = {.width = 2}, wide = {.width = 4, .is_signed = true};
+	return rule->vocab && rule->vocab <= 65536 ? narrow : wide;
 }
 
 /* What numpy.save writes before such an array, to the byte. */

@@ -125,13 +125,12 @@ static int name_temp(struct outdir *d, bool inside)
 {
 	unsigned long long r = 0;
 	int dir = parent_len(d->final);
-	const char *base = d->final + dir;
 	if (getrandom(&r, sizeof r, 0) != sizeof r)
 		return -1;
 	free(d->temp);
 	d->inside = inside;
-	int rc = inside ? asprintf(&d->temp, "%s/.%s.%016llx", d->final, base, r)
-	                : asprintf(&d->temp, "%.*s.%s.%016llx", dir, d->final, base, r);
+	int rc = inside ? asprintf(&d->temp, "%s/.%s.%016llx", d->final, d->final + dir, r)
+	                : asprintf(&d->temp, "%.*s.%s.%016llx", dir, d->final, d->final + dir, r);
 	if (rc >= 0)
 		return 0;
 	d->temp = NULL;

@@ -142,7 +142,7 @@ void record_close(struct record_in *r)
 
 static int room(struct record_in *r, size_t n, struct err *e)
 {
-	if (n <= r->cap)
+	if (r->ids && r->labels && r->attn && r->starts && n <= r->cap)
 		return 0;
 	size_t cap = n + n / 2 + 64;
 	int32_t *ids = realloc(r->ids, cap * sizeof *ids);
@@ -178,7 +178,7 @@ static int numbers(const struct json *v, const char *name, size_t n, int64_t lo,
 			return err_data(e, "\"%s\"[%zu] is no whole number from %lld to %lld", name, i, (long long)lo, (long long)hi);
 		if (wide)
 			wide[i] = (int32_t)x;
-		else
+		if (narrow)
 			narrow[i] = (uint8_t)x;
 	}
 	return 0;

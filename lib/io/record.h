@@ -62,7 +62,7 @@ int record_open_text(struct record_in **in, int npaths, char **paths, struct err
 enum record_form record_form(struct record_in *in);                /* of the first input */
 const struct shard_head *record_head(const struct record_in *in); /* NULL for JSON lines */
 /* 1: a record, valid until the next call; 0: end; -1 (goes on after a data error in JSON lines). */
-int record_next(struct record_in *in, struct record *r, struct err *e);
+int record_next(struct record_in *r, struct record *rec, struct err *e);
 struct arena *record_arena(struct record_in *in); /* lives as long as the present record */
 /* Puts "FILE:LINE: " (JSON lines) or "FILE: record N: " before e's message, unless it
  * is of a system call or memory; returns -1. */

@@ -13,7 +13,8 @@ int turns_give(struct turns *w, uint64_t *turn, struct err *e)
 			free(done);
 			return err_mem(e);
 		}
-		for (uint64_t t = w->next; t < w->n; t++) {
+		for (size_t i = 0; i < w->cap; i++) {
+			uint64_t t = w->next + i;
 			line[t % cap] = w->line[t % w->cap];
 			done[t % cap] = w->done[t % w->cap];
 		}

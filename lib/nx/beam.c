@@ -171,7 +171,7 @@ static int finish(struct beam *b, int n, struct err *e)
 /* Makes what goes on of the picks the running ones; parent[i]: which of the old each goes on from. */
 static int go_on(struct beam *b, int n, int *parent, struct err *e)
 {
-	float score[BEAM_MAX * (2 + GENERATE_EOS_MAX)], kept[BEAM_MAX * (2 + GENERATE_EOS_MAX)];
+	float score[BEAM_MAX * (2 + GENERATE_EOS_MAX)] = {0}, kept[BEAM_MAX * (2 + GENERATE_EOS_MAX)];
 	int order[BEAM_MAX], nb = b->br->beams;
 	for (int i = 0; i < n; i++)
 		kept[i] = score[i] = b->pick[i].score + (b->pick[i].ends ? -OUT : 0);
@@ -294,8 +294,8 @@ static int hand_down(struct beam *b, const int *parent, struct err *e)
 int beam_run(struct beam *b, const struct beam_rules *br, const struct generate_rules *r, struct sample *s,
              struct decode *d, const int32_t *prompt, int n, struct err *e)
 {
-	float *logits[BEAM_MAX];
-	int parent[BEAM_MAX];
+	float *logits[BEAM_MAX] = {0};
+	int parent[BEAM_MAX] = {0};
 	if (begin(b, br, r, d, n, e))
 		return -1;
 	while (!b->ended) {

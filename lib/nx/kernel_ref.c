@@ -151,10 +151,11 @@ void kernel_ref_matmul(double *y, const double *x, const double *w, const double
 
 double kernel_ref_xent(double *dx, const double *x, int v, int label, double scale)
 {
-	double sum = 0, max = x[0];
+	double sum, max = x[0];
 	for (int j = 1; j < v; j++)
 		max = x[j] > max ? x[j] : max;
-	for (int j = 0; j < v; j++)
+	sum = exp(x[0] - max);
+	for (int j = 1; j < v; j++)
 		sum += exp(x[j] - max);
 	for (int j = 0; j < v && dx; j++)
 		dx[j] += scale * (exp(x[j] - max) / sum - (j == label));

@@ -241,7 +241,7 @@ static size_t lay_out(struct work *ws, size_t n, int longest, int threads, bool 
 {
 	const struct config *c = &ws->c;
 	struct layer_env *v = &ws->env;
-	struct layer_keep none, *k = &none;
+	struct layer_keep none = {0}, *k = &none;
 	size_t used = 0, wide = c->ffn > 3 * c->hidden || !back ? c->ffn : 3 * c->hidden;
 	for (int l = 0; l < (back ? c->layers : 1); l++) {
 		const struct layer_keep *last = k;
@@ -302,7 +302,7 @@ static int room_for_rows(struct work *ws, int n, struct err *e)
 	ws->nll = malloc((size_t)n * (sizeof(double) + sizeof(int) + 2 * sizeof(int32_t) + sizeof *ws->hit));
 	if (!ws->nll)
 		return err_mem(e);
-	ws->rows = (int32_t *)(ws->nll + n);
+	ws->rows = (void *)(ws->nll + n);
 	ws->label = ws->rows + n;
 	ws->pos = ws->label + n;
 	ws->hit = (uint8_t *)(ws->pos + n);

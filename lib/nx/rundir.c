@@ -226,7 +226,7 @@ int rundir_start(struct rundir *r, const char *output, const char *resume, struc
 		return -1;
 	/* what a killed process has left does not make it a used directory */
 	if (!r->from)
-		return any && access(output, F_OK) == 0 ? outdir_sweep(output, e) : 0;
+		return any && output && access(output, F_OK) == 0 ? outdir_sweep(output, e) : 0;
 	if (!(r->home = rundir_parent(r->from)))
 		return err_mem(e);
 	r->pattern = output ? output : r->home;

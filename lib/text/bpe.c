@@ -409,7 +409,9 @@ void bpe_ends_release(struct bpe_ends *ends)
 /* Bytes up to the end of the last line that ends within `most`, else of the first line. */
 static size_t window(const char *s, size_t n, size_t most)
 {
-	const char *nl = n <= most ? s + n - 1 : memrchr(s, '\n', most);
+	if (n <= most)
+		return n;
+	const char *nl = memrchr(s, '\n', most);
 	if (!nl)
 		nl = memchr(s + most, '\n', n - most);
 	return nl ? (size_t)(nl + 1 - s) : n;

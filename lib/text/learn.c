@@ -218,7 +218,7 @@ static int first_pairs(struct learn *l, const uint32_t *nth, const uint32_t *byt
 
 static int start(struct learn *l, const struct wordcount *w, const uint32_t id[256], struct err *e)
 {
-	uint32_t byte_id[256], n = 0, highest = 0;
+	uint32_t byte_id[256] = {0}, n = 0, highest = 0;
 	for (int b = 0; b < 256; b++)
 		if (id[b] != LEARN_NONE) {
 			byte_id[n++] = id[b];

@@ -33,10 +33,10 @@ void pyrepr_int(const struct json *v, const char **s, size_t *n)
 /* Counts the last digit before the "e" up; false for a 9. */
 static bool next_digit(char *text)
 {
-	char *last = strchr(text, 'e') - 1;
-	if (*last == '9')
+	char *e = strchr(text, 'e');
+	if (!e || e[-1] == '9')
 		return false;
-	++*last;
+	++e[-1];
 	return true;
 }
 
@@ -60,14 +60,14 @@ int pyrepr_float(struct buf *b, double x)
 {
 	if (!isfinite(x))
 		return buf_adds(b, x < 0 ? "-inf" : x > 0 ? "inf" : "nan");
-	char text[40], digit[24];
+	char text[40], digit[24] = {0};
 	shortest(x, text);
 	const char *p = text + (*text == '-');
 	int n = 0;
 	for (; *p != 'e'; p++)
 		if (*p != '.')
 			digit[n++] = *p;
-	int point = atoi(p + 1) + 1; /* digits before the decimal point */
+	int point = (int)strtol(p + 1, NULL, 10) + 1; /* digits before the decimal point */
 	while (n > 1 && digit[n - 1] == '0')
 		n--;
 	const char *sign = *text == '-' ? "-" : "";

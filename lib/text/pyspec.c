@@ -209,7 +209,7 @@ static int general(struct buf *b, double x, int precision)
 	if (buf_printf(b, "%.*e", most - 1, x))
 		return -1;
 	char *e = memchr(b->p + from, 'e', b->n - from), *end = e; /* buf_printf has ended it with a NUL */
-	if (atoi(e + 1) + 1 != most) {
+	if (strtol(e + 1, NULL, 10) + 1 != most) {
 		b->n = from;
 		if (buf_printf(b, "%.*g", most, x))
 			return -1;
