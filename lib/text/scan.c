@@ -194,7 +194,7 @@ static int add_wide(const struct scan *sc, struct text *x, size_t base, struct s
 	while (todo) {
 		unsigned i = (unsigned)__builtin_ctzll(todo);
 		size_t at = base + i;
-		uint32_t cp;
+		uint32_t cp = 0; /* what is not well-formed has none */
 		size_t len = decode(s + at, n - at, &cp);
 		unsigned entry = unicode_entry(cp), c = entry & 3;
 		if (len == 0 || (entry >> 2 == UNICODE_LOOSE && x->nfc)) {
