@@ -125,10 +125,15 @@ void kvcache_put(struct kvcache *s, const struct gemm *gm, int layer, int head, 
 	int hd = s->c->head_dim;
 	float *values = s->kv + values_at(s->c, s->cap, layer, head);
 	put_keys(s, gm, s->kv + keys_at(s->c, s->cap, layer, head), k, ld, s->len, n);
-	for (int t = s->len; t < s->len + n; t++, v += ld)
-		for (int i = 0; i < hd; i += PANEL)
-			memcpy(values + (size_t)i * (size_t)s->cap + (size_t)t * PANEL, v + i,
-			       (size_t)(hd - i < PANEL ? hd - i : PANEL) * sizeof *v);
+	for (int i = 0; i < hd; i += PANEL) {
+		float *to = values + (size_t)i * (size_t)s->cap + (size_t)s->len * PANEL;
+		const float *from = v + i;
+		for (int t = 0; t < n; t++, to += PANEL, from += ld)
+			if (hd - i >= PANEL)
+				memcpy(to, from, PANEL * sizeof *to); /* a size the compiler knows */
+			else
+				memcpy(to, from, (size_t)(hd - i) * sizeof *to);
+	}
 }
 
 /* --- attention -------------------------------------------------------------------- */
