@@ -132,10 +132,6 @@ void attention_forward(const struct kernel *kr, const struct matmul *mm, const s
 	struct places at = lay_out(mm, h->nk, h->hd, false);
 	int ld = strip_ld(h->nk), before = h->nk - h->nq;
 	float *s = scratch + at.s, *a = scratch + at.a;
-	if (h->nq == 1 && !lse && h->ldk == h->ldv) {
-		kr->attend(out, h->q, h->k, h->v, h->ldk, h->nk, h->hd, scale_of(h), s);
-		return;
-	}
 	struct panels kt = pack_b(mm, scratch + at.kt, h->k, h->ldk, h->nk, h->hd, false);
 	struct panels v = pack_b(mm, scratch + at.v, h->v, h->ldv, h->nk, h->hd, true);
 	for (int from = 0; from < h->nq; from += STRIP) {

@@ -53,9 +53,6 @@ struct kernel {
 	void (*softmax_back)(float *dp, const float *p, int ld, const float *d, int m, int seen, int width, float scale);
 	/* d[i] = sum over c of a[i] b[i], rows of a and b lda and ldb apart. */
 	void (*dots)(float *d, const float *a, int lda, const float *b, int ldb, int m, int c);
-	/* One query over n keys and values ld apart: out (hd) = softmax(scale q k^T) v. s: scratch, n floats. */
-	void (*attend)(float *out, const float *q, const float *k, const float *v, int ld, int n, int hd, float scale,
-	               float *s);
 
 	void (*add)(float *y, const float *x, size_t n);             /* y += x */
 	void (*scale)(float *y, float a, size_t n);                  /* y *= a */

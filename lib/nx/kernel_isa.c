@@ -424,19 +424,6 @@ static void dots(float *d, const float *a, int lda, const float *b, int ldb, int
 		d[r] = dot(a, b, c);
 }
 
-static void attend(float *out, const float *q, const float *k, const float *v, int ld, int n, int hd, float a, float *s)
-{
-	for (int j = 0; j < n; j++, k += ld)
-		s[j] = dot(q, k, hd);
-	float total = exp_sum(s, n, a, a * largest(s, n));
-	clear(out, 0, hd);
-	for (int j = 0; j < n; j++, v += ld) {
-		float p = s[j] / total;
-		SIMD for (int i = 0; i < hd; i++)
-			out[i] = muladd(p, v[i], out[i]);
-	}
-}
-
 /* --- both ends -------------------------------------------------------------------------- */
 
 static void embed(float *y, const float *table, const int32_t *ids, int n, int c)
@@ -486,7 +473,6 @@ const struct kernel JOIN(kernel_isa_, ISA) = {
 	.softmax_again = softmax_again,
 	.softmax_back = softmax_back,
 	.dots = dots,
-	.attend = attend,
 	.add = add,
 	.scale = scale,
 	.add_bias = add_bias,
