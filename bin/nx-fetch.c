@@ -435,21 +435,15 @@ static int restart(struct load *l, int64_t have, struct err *e)
 	return 0;
 }
 
-/* "bytes FROM-TO/ALL" */
-static bool starts_at(const char *range, int64_t from)
-{
-	uint64_t n;
-	size_t digits = strncmp(range, "bytes ", 6) == 0 ? strspn(range + 6, "0123456789") : 0;
-	return digits && range[6 + digits] == '-' && num_u64(range + 6, digits, &n) == 0 && n == (uint64_t)from;
-}
-
 /* Bytes of an answer; it must go on where we are. */
 static int take(void *tag, struct http_reply *r, const char *p, size_t n)
 {
 	struct load *l = tag;
 	if (l->fresh && r->status == 206) {
-		const char *range = http_header(r, "Content-Range");
-		if (!range || !starts_at(range, l->have))
+		const char *range = http_header(r, "Content-Range"); /* "bytes FROM-TO/ALL" */
+		size_t digits = range && strncmp(range, "bytes ", 6) == 0 ? strspn(range + 6, "0123456789") : 0;
+		uint64_t at = 0;
+		if (!digits || range[6 + digits] != '-' || num_u64(range + 6, digits, &at) || at != (uint64_t)l->have)
 			l->odd = "the hub sent other bytes than those asked for";
 	} else if (l->fresh && l->have && restart(l, 0, &l->fault)) {
 		l->failed = true;
