@@ -83,29 +83,32 @@ void kernel_ref_rotary(double *qkv, const double *angle, int n, int heads, int h
 			}
 }
 
-/* Weight of key j for the query q that sees n keys. */
-static double weight(const double *q, const double *k, int n, int hd, int j)
+static double score(const double *q, const double *k, int hd, int j)
 {
-	double sum = 0, score_j = 0;
+	double s = 0;
 	for (int i = 0; i < hd; i++)
-		score_j += q[i] * k[j * hd + i] / sqrt(hd);
-	for (int t = 0; t < n; t++) {
-		double score = 0;
-		for (int i = 0; i < hd; i++)
-			score += q[i] * k[t * hd + i] / sqrt(hd);
-		sum += exp(score - score_j);
-	}
-	return 1 / sum;
+		s += q[i] * k[j * hd + i] / sqrt(hd);
+	return s;
+}
+
+/* What exp(score) of a query's n keys is divided by: all of them added up. Scores are small enough for that here. */
+static double total(const double *q, const double *k, int n, int hd)
+{
+	double sum = 0;
+	for (int j = 0; j < n; j++)
+		sum += exp(score(q, k, hd, j));
+	return sum;
 }
 
 void kernel_ref_attention(double *out, const double *q, const double *k, const double *v, int nq, int nk, int hd)
 {
 	for (int r = 0; r < nq; r++, q += hd, out += hd) {
 		int sees = nk - nq + r + 1;
+		double sum = total(q, k, sees, hd);
 		for (int i = 0; i < hd; i++)
 			out[i] = 0;
 		for (int j = 0; j < sees; j++) {
-			double p = weight(q, k, sees, hd, j);
+			double p = exp(score(q, k, hd, j)) / sum;
 			for (int i = 0; i < hd; i++)
 				out[i] += p * v[j * hd + i];
 		}
@@ -117,10 +120,10 @@ void kernel_ref_attention_back(double *dq, double *dk, double *dv, const double 
 {
 	for (int r = 0; r < nq; r++, q += hd, dq += hd, dout += hd) {
 		int sees = nk - nq + r + 1;
-		double mean = 0; /* of dp under p */
+		double mean = 0, sum = total(q, k, sees, hd); /* mean: of dp under p */
 		for (int pass = 0; pass < 2; pass++)
 			for (int j = 0; j < sees; j++) {
-				double p = weight(q, k, sees, hd, j), dp = 0;
+				double p = exp(score(q, k, hd, j)) / sum, dp = 0;
 				for (int i = 0; i < hd; i++)
 					dp += dout[i] * v[j * hd + i];
 				if (pass == 0) {

@@ -36,18 +36,24 @@ static float bf16(float f)
 	return (float)(nearbyint(f / unit) * unit);
 }
 
-static float at(const struct matmul_operand *o, int i, int p, bool round)
+/* The operand, n across and k deep, as doubles, one across behind the other; rounded or not. */
+static double *plain(const struct matmul_operand *o, int n, int k, bool round)
 {
-	float f = o->v[i * o->across + p * o->depth];
-	return round ? bf16(f) : f;
+	double *d = malloc((size_t)n * (size_t)k * sizeof *d);
+	for (int i = 0; i < n; i++)
+		for (int p = 0; p < k; p++) {
+			float f = o->v[i * o->across + p * o->depth];
+			d[i * k + p] = round ? bf16(f) : f;
+		}
+	return d;
 }
 
 /* How far row i, column j is from the sum in double, in units of the sum of magnitudes. */
-static double off(const struct matmul_product *p, float was, int i, int j)
+static double off(const struct matmul_product *p, const double *a, const double *b, float was, int i, int j)
 {
 	double sum = (p->bias ? p->bias[j] : 0) + (p->add ? was : 0), size = 1;
 	for (int k = 0; k < p->k; k++) {
-		double x = (double)at(&p->a, i, k, p->bf16) * at(&p->b, j, k, p->bf16);
+		double x = a[i * p->k + k] * b[j * p->k + k];
 		sum += x;
 		size += fabs(x);
 	}
@@ -78,13 +84,16 @@ static void against_sums(const struct matmul *t, int m, int n, int k, bool round
 			p.bf16 = round;
 			memcpy(c, was, (size_t)m * (n + 3) * sizeof *c);
 			matmul_run(t, &p, room);
+			double *pa = plain(&p.a, m, k, round), *pb = plain(&p.b, n, k, round);
 			for (int i = 0; i < m; i++)
 				for (int j = 0; j < n + 3; j++) {
 					if (j < n)
-						worst = fmax(worst, off(&p, was[i * (n + 3) + j], i, j));
+						worst = fmax(worst, off(&p, pa, pb, was[i * (n + 3) + j], i, j));
 					else
 						beyond = beyond || c[i * (n + 3) + j] != was[i * (n + 3) + j];
 				}
+			free(pa);
+			free(pb);
 		}
 	TEST(worst < 4e-7 && !beyond, "%s%s (%d, %d) by (%d, %d): off by %.1e", t->name, round ? " bf16" : "", m, k, k, n, worst);
 	free(a);
