@@ -46,7 +46,7 @@ bool hub_path_ok(const char *path)
 
 bool hub_is_commit(const char *s)
 {
-	return strspn(s, "0123456789abcdef") == HUB_COMMIT && !s[HUB_COMMIT];
+	return strlen(s) == HUB_COMMIT && strspn(s, "0123456789abcdef") == HUB_COMMIT;
 }
 
 bool hub_name(struct hub_name *n, const char *text)
@@ -199,14 +199,17 @@ char *hub_model(const char *given, struct err *e)
 	struct hub_name n;
 	char *found = NULL;
 	int rc = 0;
-	if (access(given, F_OK) == 0 || strcmp(given, "-") == 0)
-		rc = (found = strdup(given)) ? 0 : err_mem(e);
-	else if (errno != ENOENT)
+	if (access(given, F_OK) == 0 || strcmp(given, "-") == 0) {
+		found = strdup(given);
+		if (!found)
+			err_mem(e);
+	} else if (errno != ENOENT) {
 		err_io(e, "%s", given);
-	else if (hub_name(&n, given) && (rc = hub_snapshot(&dir, &n, e)) > 0)
+	} else if (hub_name(&n, given) && (rc = hub_snapshot(&dir, &n, e)) > 0) {
 		found = dir.p;
-	else if (rc == 0)
+	} else if (rc == 0) {
 		missing(given, e);
+	}
 	if (found != dir.p)
 		buf_release(&dir);
 	return found;

@@ -22,11 +22,16 @@ static uint64_t big(const unsigned char *p, size_t width)
 	return v;
 }
 
+static bool is_negative(const struct idarray_type *t, const unsigned char *p)
+{
+	return t->is_signed && (t->big_endian ? p[0] : p[t->width - 1]) >> 7;
+}
+
 /* The value as it is meant, a negative one told by `negative`. */
 static uint64_t value(const struct idarray_type *t, const unsigned char *p, bool *negative)
 {
 	uint64_t v = t->big_endian ? big(p, t->width) : idarray_u64(p, t->width);
-	*negative = t->is_signed && (t->big_endian ? p[0] : p[t->width - 1]) >> 7;
+	*negative = is_negative(t, p);
 	return v;
 }
 
@@ -49,7 +54,7 @@ int idarray_get(const struct idarray_type *t, const unsigned char *p, size_t n, 
 	for (size_t i = 0; i < n; i++, p += t->width) {
 		uint64_t v = t->width == 2 && !t->big_endian ? (uint64_t)p[0] | (uint64_t)p[1] << 8 : value(t, p, &negative);
 		/* a negative number read as unsigned is above every limit but a wide one's */
-		if (v >= end || (t->is_signed && v >> (8 * t->width - 1))) {
+		if (v >= end || is_negative(t, p)) {
 			*bad = i;
 			return refuse(t, p, vocab, e);
 		}

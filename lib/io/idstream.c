@@ -46,7 +46,7 @@ static int decode(struct idstream *s, const unsigned char *raw, size_t want, siz
 		return idstream_broken(s->in, e, "cut off within its last token: %d bytes a token", s->type.width);
 	if (s->left != IDSTREAM_ENDLESS && n < want)
 		return idstream_broken(s->in, e, "cut off: %llu tokens where the header counts %llu",
-		                       (unsigned long long)(s->done + n), (unsigned long long)s->count);
+		                       (unsigned long long)s->done + n, (unsigned long long)s->count);
 	if (idarray_get(&s->type, raw, n, s->vocab, s->chunk, &bad, e)) {
 		err_prefix(e, "%s: token %llu: ", in_name(s->in), (unsigned long long)(s->done + bad));
 		e->kind = ERR_IO;

@@ -129,6 +129,7 @@ static int name_temp(struct outdir *d, bool inside)
 		return -1;
 	free(d->temp);
 	d->inside = inside;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what d->final holds is the caller's to free, by forget() */
 	int rc = inside ? asprintf(&d->temp, "%s/.%s.%016llx", d->final, d->final + dir, r)
 	                : asprintf(&d->temp, "%.*s.%s.%016llx", dir, d->final, d->final + dir, r);
 	if (rc >= 0)

@@ -57,8 +57,8 @@ static void even_ticks(struct axis *a, int want, bool round)
 	to = round ? ceil(to - 1e-9) : floor(to + 1e-9);
 	a->step = step;
 	a->nticks = 0;
-	for (double i = from; i <= to && a->nticks < AXIS_TICKS; i++)
-		a->ticks[a->nticks++] = i * step;
+	for (int i = 0; from + i <= to && a->nticks < AXIS_TICKS; i++)
+		a->ticks[a->nticks++] = (from + i) * step;
 }
 
 /* At 1, 2 and 5 where there is room for them, else at every power of ten, or at every second, third ... */
@@ -70,9 +70,9 @@ static void log_ticks(struct axis *a, int want)
 	double stride = fmax(1, ceil((to - from) / want));
 	a->step = 0;
 	a->nticks = 0;
-	for (double p = from; p <= to; p += stride)
+	for (int n = 0; from + n * stride <= to; n++)
 		for (int i = 0; i < each; i++) {
-			double v = nice[i] * pow(10, p);
+			double v = nice[i] * pow(10, from + n * stride);
 			if (v >= a->lo * (1 - 1e-9) && v <= a->hi * (1 + 1e-9) && a->nticks < AXIS_TICKS)
 				a->ticks[a->nticks++] = v;
 		}

@@ -138,7 +138,7 @@ static bool all_done(const struct beam *b)
 static int finish(struct beam *b, int n, struct err *e)
 {
 	enum { MOST = BEAM_MAX * (2 + GENERATE_EOS_MAX) };
-	float score[MOST + BEAM_MAX], kept[MOST + BEAM_MAX];
+	float score[MOST + BEAM_MAX] = {0}, kept[MOST + BEAM_MAX];
 	int order[BEAM_MAX], nb = b->br->beams;
 	float by = (float)pow(b->n + 1, b->br->length_penalty);
 	for (int i = 0; i < nb; i++)
