@@ -206,7 +206,7 @@ static void mixed(int threads)
 	struct batch b = tiny_batch(&m.cfg);
 	struct work *ws = model_work(&m, threads, &e);
 	float *exact = params_alloc(&m.lay), *grad = params_alloc(&m.lay);
-	double loss, full, nll, *want, scale = 1.0 / (double)model_scored(&b), worst = 0, least = 1;
+	double loss = 0, full = 0, nll = 0, *want, scale = 1.0 / (double)model_scored(&b), worst = 0, least = 1;
 	char what[100];
 	int count;
 	size_t n;
