@@ -72,6 +72,7 @@ struct asked {
 };
 
 struct job {
+	char *dir; /* the model's, while the job is opened: what ends the process then must not have lost it */
 	struct frozen f;
 	struct decode *d;
 	struct sample *sample;
@@ -160,7 +161,7 @@ static void open_job(struct job *j, int argc, char **argv)
 	const char *given = model ? model : getenv("NX_MODEL");
 	if (!given || !*given)
 		die_usage("no model: give -m DIR or set NX_MODEL");
-	char *dir = hub_model(given, &e);
+	char *dir = j->dir = hub_model(given, &e);
 	if (!dir)
 		die_err(&e);
 	if (frozen_load(&j->f, dir, (enum frozen_dtype)dtype, workers(), &e))
