@@ -30,6 +30,16 @@ names() {
 	for i in $(seq "$1"); do printf '{"text": "%s %d"}\n' "$BATS_TEST_NUMBER" "$i"; done
 }
 
+# live_question: one that comes by the pipe `in`, descriptor 5, and is answered into got before another comes
+live_question() {
+	exec 5>in
+	echo '{"text": "live"}' >&5
+	for _ in $(seq 100); do
+		if [ -s got ]; then break; fi
+		sleep 0.02
+	done
+}
+
 asked() {
 	grep -c ' POST ' "$LOG"
 }
@@ -91,12 +101,7 @@ at_once() {
 @test "an answer is written before the next record comes" {
 	mkfifo in
 	ask ok -q <in >got &
-	exec 5>in
-	echo '{"text": "live"}' >&5
-	for _ in $(seq 100); do
-		if [ -s got ]; then break; fi
-		sleep 0.02
-	done
+	live_question
 	says '"generated": "answer to live"' got
 	exec 5>&-
 	wait $!
@@ -261,12 +266,7 @@ at_once() {
 	ulimit -Sc "$(ulimit -Hc)"
 	"$BIN/api-generate" -m a-model -u "$URL/ok/v1" -q <in >got 3>&- &
 	pid=$!
-	exec 5>in
-	echo '{"text": "live"}' >&5
-	for _ in $(seq 100); do
-		if [ -s got ]; then break; fi
-		sleep 0.02
-	done
+	live_question
 	grep -Eq '^Max core file size +1 ' /proc/$pid/limits
 	exec 5>&-
 	wait $pid
