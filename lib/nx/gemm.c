@@ -1,25 +1,10 @@
 #include "nx/gemm.h"
-#include "base/cpu.h"
+#include "base/isa.h"
 
 #include <stddef.h>
 #include <string.h>
 
-extern const struct gemm gemm_isa_base;
-#ifdef __x86_64__
-extern const struct gemm gemm_isa_avx2, gemm_isa_avx512;
-#endif
-
-const struct gemm *gemm_at(int i)
-{
-	static const struct gemm *const tables[] = {
-		&gemm_isa_base,
-#ifdef __x86_64__
-		&gemm_isa_avx2, &gemm_isa_avx512,
-#endif
-	};
-	int n = sizeof tables / sizeof *tables;
-	return i >= 0 && i < n && cpu_can(i) ? tables[i] : NULL;
-}
+ISA_CHOICE(struct gemm, gemm_isa_, gemm_at)
 
 const struct gemm *gemm_best(void)
 {

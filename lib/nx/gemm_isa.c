@@ -5,71 +5,35 @@
  * and each sum stays in its lane from the first column to the last. A panel comes
  * from memory for the first group and from the caches for the others. */
 #include "nx/gemm.h"
+#include "base/isa.h"
+#include "nx/lanes.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#if defined __AVX2__
-#include <immintrin.h>
-#endif
-
 #ifdef ISA
-#define STR2(x) #x
-#define STR(x) STR2(x)
-#define CAT2(a, b) a##b
-#define CAT(a, b) CAT2(a, b)
-#define INLINE static inline __attribute__((always_inline))
-#ifdef __clang__
-#define UNROLL(n) _Pragma("unroll")
-#else
-#define UNROLL(n) _Pragma(STR(GCC unroll n))
-#endif
 
 /* --- registers --------------------------------------------------------------------- */
 
 /* ROWS: the most rows in a group. WIDE: registers of a panel's column that r rows are multiplied by at a
  * time: enough sums for the multipliers' latency, and no more than there are registers. */
 #if defined __AVX512F__
-enum { LANES = 16, ROWS = 12 };
+enum { ROWS = 12 };
 #define WIDE(r) 2
-typedef __m512 vec;
-#define load(p) _mm512_loadu_ps(p)
-#define store(p, v) _mm512_storeu_ps(p, v)
-#define all_of(f) _mm512_set1_ps(f)
-#define muladd(a, b, c) _mm512_fmadd_ps(a, b, c)
-#define zero() _mm512_setzero_ps()
 #define low_half(v) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 16))
 #define high_half(v) _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32((int)0xFFFF0000)))
 #elif defined __AVX2__
-enum { LANES = 8, ROWS = 6 };
+enum { ROWS = 6 };
 #define WIDE(r) ((r) <= 2 ? 4 : 2)
-typedef __m256 vec;
-#define load(p) _mm256_loadu_ps(p)
-#define store(p, v) _mm256_storeu_ps(p, v)
-#define all_of(f) _mm256_set1_ps(f)
-#define muladd(a, b, c) _mm256_fmadd_ps(a, b, c)
-#define zero() _mm256_setzero_ps()
 #define low_half(v) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 16))
 #define high_half(v) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_srli_epi32(_mm256_castps_si256(v), 16), 16)) /* a mask would take a register */
 #else
-enum { LANES = 4, ROWS = 4 };
+enum { ROWS = 4 };
 #define WIDE(r) ((r) == 1 ? 8 : 2)
-typedef float vec __attribute__((vector_size(16)));
 typedef uint32_t bits __attribute__((vector_size(16)));
-#define store(p, v) memcpy(p, &(v), sizeof(vec))
-#define all_of(f) ((vec){f, f, f, f})
-#define muladd(a, b, c) ((a) * (b) + (c))
-#define zero() ((vec){0})
 #define low_half(v) ((vec)((bits)(v) << 16))
 #define high_half(v) ((vec)((bits)(v) & 0xFFFF0000))
-
-INLINE vec load(const float *p)
-{
-	vec v;
-	memcpy(&v, p, sizeof v);
-	return v;
-}
 #endif
 
 enum {
@@ -90,9 +54,9 @@ enum {
 /* r numbers of x, those of LINE rows apart, by a column in v registers. */
 INLINE void column(vec s[ROWS][PANEL / LANES], const float *x, const vec *w, const int r, const int v)
 {
-	UNROLL(12) for (int i = 0; i < r; i++) {
+	UNROLL for (int i = 0; i < r; i++) {
 		vec a = all_of(x[i * LINE]);
-		UNROLL(8) for (int l = 0; l < v; l++)
+		UNROLL for (int l = 0; l < v; l++)
 			s[i][l] = muladd(a, w[l], s[i][l]);
 	}
 }
@@ -103,7 +67,7 @@ INLINE void columns(vec s[ROWS][PANEL / LANES], const float *x, const float *w, 
                     const bool both, const int r, const int v)
 {
 	vec a[PANEL / LANES];
-	UNROLL(8) for (int l = 0; l < v; l++) {
+	UNROLL for (int l = 0; l < v; l++) {
 		a[l] = load(w + l * LANES);
 		a[l] = type == GEMM_F32 ? a[l] : low_half(a[l]);
 	}
@@ -111,7 +75,7 @@ INLINE void columns(vec s[ROWS][PANEL / LANES], const float *x, const float *w, 
 	if (type == GEMM_F32 || !both)
 		return;
 	__asm__("" : "+r"(w));
-	UNROLL(8) for (int l = 0; l < v; l++) {
+	UNROLL for (int l = 0; l < v; l++) {
 		a[l] = load(w + l * LANES);
 		a[l] = high_half(a[l]);
 	}
@@ -121,7 +85,7 @@ INLINE void columns(vec s[ROWS][PANEL / LANES], const float *x, const float *w, 
 /* What stands `ahead` of these bytes is asked for, into the second cache. */
 INLINE void fetch(const void *p, const int bytes, ptrdiff_t ahead)
 {
-	UNROLL(4) for (int b = 0; b < bytes; b += 64)
+	UNROLL for (int b = 0; b < bytes; b += 64)
 		__builtin_prefetch((const char *)p + b + ahead, 0, 2);
 }
 
@@ -131,12 +95,12 @@ INLINE void tile_floats(float t[ROWS][PANEL], const float *x, const float *w, in
 {
 	const int v = WIDE(r), step = type == GEMM_F32 ? 1 : 2;
 	vec s[ROWS][PANEL / LANES];
-	UNROLL(12) for (int i = 0; i < r; i++)
-		UNROLL(8) for (int l = 0; l < v; l++)
+	UNROLL for (int i = 0; i < r; i++)
+		UNROLL for (int l = 0; l < v; l++)
 			s[i][l] = zero();
 	int j = 0;
 	for (; j + LINE <= cols; j += LINE, x += r * LINE)
-		UNROLL(4) for (int u = 0; u < LINE; u += step, w += PANEL) {
+		UNROLL for (int u = 0; u < LINE; u += step, w += PANEL) {
 			fetch(w, v * LANES * (int)sizeof *w, ahead);
 			columns(s, x + u, w, type, true, r, v);
 		}
@@ -144,8 +108,8 @@ INLINE void tile_floats(float t[ROWS][PANEL], const float *x, const float *w, in
 		columns(s, x, w, type, true, r, v);
 	if (j < cols)
 		columns(s, x, w, type, false, r, v);
-	UNROLL(12) for (int i = 0; i < r; i++)
-		UNROLL(8) for (int l = 0; l < v; l++)
+	UNROLL for (int i = 0; i < r; i++)
+		UNROLL for (int l = 0; l < v; l++)
 			store(t[i] + l * LANES, s[i][l]);
 }
 
@@ -179,13 +143,13 @@ INLINE float widen(uint16_t bf16)
 INLINE void four_columns(__m256i s[ROWS][4], const int8_t *x, const int8_t *w, const int r, const int v)
 {
 	__m256i a[4];
-	UNROLL(4) for (int l = 0; l < v; l++)
+	UNROLL for (int l = 0; l < v; l++)
 		a[l] = _mm256_loadu_si256((const __m256i *)(const void *)(w + l * 32));
-	UNROLL(12) for (int i = 0; i < r; i++) {
+	UNROLL for (int i = 0; i < r; i++) {
 		int32_t four;
 		memcpy(&four, x + i * BLOCK, sizeof four);
 		__m256i b = _mm256_set1_epi32(four), size = _mm256_abs_epi8(b);
-		UNROLL(4) for (int l = 0; l < v; l++) {
+		UNROLL for (int l = 0; l < v; l++) {
 			__m256i two = _mm256_maddubs_epi16(size, _mm256_sign_epi8(a[l], b));
 			s[i][l] = _mm256_add_epi32(s[i][l], _mm256_madd_epi16(two, _mm256_set1_epi16(1)));
 		}
@@ -195,16 +159,16 @@ INLINE void four_columns(__m256i s[ROWS][4], const int8_t *x, const int8_t *w, c
 INLINE void block_q8(__m256 f[ROWS][4], const int8_t *x, const float *unit, const char *w, int at, const int r, const int v)
 {
 	__m256i s[ROWS][4];
-	UNROLL(12) for (int i = 0; i < r; i++)
-		UNROLL(4) for (int l = 0; l < v; l++)
+	UNROLL for (int i = 0; i < r; i++)
+		UNROLL for (int l = 0; l < v; l++)
 			s[i][l] = _mm256_setzero_si256();
 	const int8_t *q = (const int8_t *)w + SCALES + at * 4;
-	UNROLL(8) for (int g = 0; g < BLOCK / 4; g++)
+	UNROLL for (int g = 0; g < BLOCK / 4; g++)
 		four_columns(s, x + g * 4, q + g * PANEL * 4, r, v);
-	UNROLL(4) for (int l = 0; l < v; l++) {
+	UNROLL for (int l = 0; l < v; l++) {
 		__m128i narrow = _mm_loadu_si128((const __m128i *)(const void *)(w + (at + l * 8) * 2));
 		__m256 scale = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(narrow), 16));
-		UNROLL(12) for (int i = 0; i < r; i++) {
+		UNROLL for (int i = 0; i < r; i++) {
 			__m256 by = _mm256_mul_ps(scale, _mm256_set1_ps(unit[i]));
 			f[i][l] = _mm256_add_ps(f[i][l], _mm256_mul_ps(_mm256_cvtepi32_ps(s[i][l]), by));
 		}
@@ -218,14 +182,14 @@ INLINE void group_q8(float t[ROWS][PANEL], const void *x, const void *w, int col
 	const float *unit = (const float *)(const void *)((const int8_t *)x + (ptrdiff_t)r * blocks * BLOCK);
 	for (int at = 0; at < PANEL; at += v * 8) {
 		__m256 f[ROWS][4];
-		UNROLL(12) for (int i = 0; i < r; i++)
-			UNROLL(4) for (int l = 0; l < v; l++)
+		UNROLL for (int i = 0; i < r; i++)
+			UNROLL for (int l = 0; l < v; l++)
 				f[i][l] = _mm256_setzero_ps();
 		for (int b = 0; b < blocks; b++)
 			block_q8(f, (const int8_t *)x + (ptrdiff_t)b * r * BLOCK, unit + (ptrdiff_t)b * r,
 			         (const char *)w + (ptrdiff_t)b * Q8_BYTES, at, r, v);
-		UNROLL(12) for (int i = 0; i < r; i++)
-			UNROLL(4) for (int l = 0; l < v; l++)
+		UNROLL for (int i = 0; i < r; i++)
+			UNROLL for (int l = 0; l < v; l++)
 				_mm256_storeu_ps(t[i] + at + l * 8, f[i][l]);
 	}
 }
@@ -448,16 +412,16 @@ typedef uint32_t eight __attribute__((vector_size(32)));
 INLINE void transpose(eight r[8])
 {
 	eight a[8], b[8];
-	UNROLL(4) for (int i = 0; i < 8; i += 2) {
+	UNROLL for (int i = 0; i < 8; i += 2) {
 		a[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
 		a[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
 	}
-	UNROLL(2) for (int i = 0; i < 8; i += 4)
-		UNROLL(2) for (int k = 0; k < 2; k++) {
+	UNROLL for (int i = 0; i < 8; i += 4)
+		UNROLL for (int k = 0; k < 2; k++) {
 			b[i + 2 * k] = __builtin_shufflevector(a[i + k], a[i + k + 2], 0, 1, 8, 9, 4, 5, 12, 13);
 			b[i + 2 * k + 1] = __builtin_shufflevector(a[i + k], a[i + k + 2], 2, 3, 10, 11, 6, 7, 14, 15);
 		}
-	UNROLL(4) for (int i = 0; i < 4; i++) {
+	UNROLL for (int i = 0; i < 4; i++) {
 		r[i] = __builtin_shufflevector(b[i], b[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
 		r[i + 4] = __builtin_shufflevector(b[i], b[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
 	}
@@ -467,7 +431,7 @@ INLINE void transpose(eight r[8])
 INLINE void read_eight(eight v[8], const float *w, int ldw, int o, int n, int j, int cols)
 {
 	memset(v, 0, 8 * sizeof *v);
-	UNROLL(8) for (int i = 0; i < 8; i++) {
+	UNROLL for (int i = 0; i < 8; i++) {
 		const float *from = w + (ptrdiff_t)(o + i) * ldw + j;
 		if (o + i < n && j + 8 <= cols)
 			memcpy(&v[i], from, sizeof v[i]);
@@ -548,6 +512,5 @@ static void pack(const struct gemm_matrix *m, int row, int col, const float *w, 
 				pack_q8(panel + (ptrdiff_t)(col + j) / BLOCK * Q8_BYTES, w + j, ldw, o, n, cols - j < BLOCK ? cols - j : BLOCK);
 }
 
-extern const struct gemm CAT(gemm_isa_, ISA);
-const struct gemm CAT(gemm_isa_, ISA) = {STR(ISA), run, prepare, finite, pack};
+ISA_TABLE(struct gemm, gemm_isa_) = {ISA_NAME, run, prepare, finite, pack};
 #endif

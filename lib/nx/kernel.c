@@ -1,22 +1,7 @@
 #include "nx/kernel.h"
-#include "base/cpu.h"
+#include "base/isa.h"
 
-extern const struct kernel kernel_isa_base;
-#ifdef __x86_64__
-extern const struct kernel kernel_isa_avx2, kernel_isa_avx512;
-#endif
-
-const struct kernel *kernel_at(int i)
-{
-	static const struct kernel *const tables[] = {
-		&kernel_isa_base,
-#ifdef __x86_64__
-		&kernel_isa_avx2, &kernel_isa_avx512,
-#endif
-	};
-	int n = sizeof tables / sizeof *tables;
-	return i >= 0 && i < n && cpu_can(i) ? tables[i] : NULL;
-}
+ISA_CHOICE(struct kernel, kernel_isa_, kernel_at)
 
 const struct kernel *kernel_best(void)
 {

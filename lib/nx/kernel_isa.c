@@ -5,17 +5,13 @@
  *
  * The polynomials are tests/reference/minimax.py's. */
 #include "nx/kernel.h"
+#include "base/isa.h"
 
 #include <math.h>
 #include <string.h>
 
 #ifdef ISA /* `base` is a fine name for a table, and so are the others */
-#define JOIN2(a, b) a##b
-#define JOIN(a, b) JOIN2(a, b)
-#define TEXT2(a) #a
-#define TEXT(a) TEXT2(a)
 
-#define INLINE static inline __attribute__((always_inline))
 #define SIMD _Pragma("omp simd")
 
 enum { LANES = 16 };
@@ -459,9 +455,8 @@ static double xent(float *x, int v, int label, float a)
 
 /* --- the table ---------------------------------------------------------------------------- */
 
-extern const struct kernel JOIN(kernel_isa_, ISA);
-const struct kernel JOIN(kernel_isa_, ISA) = {
-	.name = TEXT(ISA),
+ISA_TABLE(struct kernel, kernel_isa_) = {
+	.name = ISA_NAME,
 	.layernorm = layernorm,
 	.layernorm_again = layernorm_again,
 	.layernorm_back = layernorm_back,

@@ -1,23 +1,8 @@
 #include "nx/matmul.h"
 
-#include "base/cpu.h"
+#include "base/isa.h"
 
-extern const struct matmul matmul_isa_base;
-#ifdef __x86_64__
-extern const struct matmul matmul_isa_avx2, matmul_isa_avx512;
-#endif
-
-const struct matmul *matmul_at(int i)
-{
-	static const struct matmul *const tables[] = {
-		&matmul_isa_base,
-#ifdef __x86_64__
-		&matmul_isa_avx2, &matmul_isa_avx512,
-#endif
-	};
-	int n = sizeof tables / sizeof *tables;
-	return i >= 0 && i < n && cpu_can(i) ? tables[i] : NULL;
-}
+ISA_CHOICE(struct matmul, matmul_isa_, matmul_at)
 
 const struct matmul *matmul_best(bool bf16)
 {

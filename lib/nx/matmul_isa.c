@@ -4,63 +4,22 @@
  * each row of the panel of b it loads VECS registers, of that of a one number a row.
  * Tiles of fewer rows are the same code, made for every number of rows. */
 #include "nx/matmul.h"
+#include "base/isa.h"
+#include "nx/lanes.h"
 
 #include <string.h>
 
-#if defined __AVX2__
-#include <immintrin.h>
-#endif
-
 #ifdef ISA
-#define STR2(x) #x
-#define STR(x) STR2(x)
-#define CAT2(a, b) a##b
-#define CAT(a, b) CAT2(a, b)
-#define INLINE static inline __attribute__((always_inline))
 
 /* --- registers --------------------------------------------------------------------- */
 
 #if defined __AVX512F__
-enum { LANES = 16, ROWS = 14, VECS = 2 };
-typedef __m512 vec;
-#define load(p) _mm512_loadu_ps(p)
-#define store(p, v) _mm512_storeu_ps(p, v)
-#define muladd(a, b, c) _mm512_fmadd_ps(a, b, c)
-#define all_of(p) _mm512_set1_ps(*(p))
-#elif defined __AVX2__
-enum { LANES = 8, ROWS = 6, VECS = 2 };
-typedef __m256 vec;
-#define load(p) _mm256_loadu_ps(p)
-#define store(p, v) _mm256_storeu_ps(p, v)
-#define muladd(a, b, c) _mm256_fmadd_ps(a, b, c)
-#define all_of(p) _mm256_broadcast_ss(p)
+enum { ROWS = 14 };
 #else
-enum { LANES = 4, ROWS = 6, VECS = 2 };
-typedef float vec __attribute__((vector_size(16)));
-#define muladd(a, b, c) ((a) * (b) + (c))
-#define store(p, v) memcpy(p, &(v), sizeof(vec))
-
-INLINE vec load(const float *p)
-{
-	vec v;
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
-INLINE vec all_of(const float *p)
-{
-	return (vec){*p, *p, *p, *p};
-}
+enum { ROWS = 6 };
 #endif
 
-enum { COLS = VECS * LANES };
-
-/* Sums stay in registers only where loops over them are unrolled before anything else is decided. */
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
+enum { VECS = 2, COLS = VECS * LANES };
 
 /* --- tiles ----------------------------------------------------------------------------- */
 
@@ -93,7 +52,7 @@ INLINE void begin(const struct place *t, vec s[ROWS][VECS], const int r)
 	UNROLL for (int i = 0; i < r; i++) {
 		__builtin_prefetch(t->c + i * t->ldc);
 		UNROLL for (int v = 0; v < VECS; v++)
-			s[i][v] = (vec){0};
+			s[i][v] = zero();
 	}
 }
 
@@ -107,7 +66,7 @@ INLINE void tile(const struct place *t, const int r)
 		UNROLL for (int v = 0; v < VECS; v++)
 			w[v] = load(b + v * LANES);
 		UNROLL for (int i = 0; i < r; i++) {
-			vec x = all_of(a + i);
+			vec x = all_of(a[i]);
 			UNROLL for (int v = 0; v < VECS; v++)
 				s[i][v] = muladd(x, w[v], s[i][v]);
 		}
@@ -190,7 +149,7 @@ WITH_DOTS INLINE void tile_of_pairs(const struct place *t, const int r)
 		UNROLL for (int v = 0; v < VECS; v++)
 			w[v] = (__m512bh)load(b + v * LANES);
 		UNROLL for (int i = 0; i < r; i++) {
-			__m512bh x = (__m512bh)all_of(a + i);
+			__m512bh x = (__m512bh)all_of(a[i]);
 			UNROLL for (int v = 0; v < VECS; v++)
 				s[i][v] = _mm512_dpbf16_ps(s[i][v], x, w[v]);
 		}
@@ -403,7 +362,6 @@ static void pack_b_pairs(float *to, ptrdiff_t next, const struct matmul_operand 
 #define pack_b_pairs NULL
 #endif
 
-extern const struct matmul CAT(matmul_isa_, ISA);
-const struct matmul CAT(matmul_isa_, ISA) = {STR(ISA), ROWS, COLS, pack_a, pack_b, tiles,
+ISA_TABLE(struct matmul, matmul_isa_) = {ISA_NAME, ROWS, COLS, pack_a, pack_b, tiles,
                                            pack_a_pairs, pack_b_pairs, tiles_pairs};
 #endif

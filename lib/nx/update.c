@@ -1,24 +1,9 @@
 #include "nx/update.h"
-#include "base/cpu.h"
+#include "base/isa.h"
 
 #include <stddef.h>
 
-extern const struct update update_isa_base;
-#ifdef __x86_64__
-extern const struct update update_isa_avx2, update_isa_avx512;
-#endif
-
-const struct update *update_at(int i)
-{
-	static const struct update *const tables[] = {
-		&update_isa_base,
-#ifdef __x86_64__
-		&update_isa_avx2, &update_isa_avx512,
-#endif
-	};
-	int n = sizeof tables / sizeof *tables;
-	return i >= 0 && i < n && cpu_can(i) ? tables[i] : NULL;
-}
+ISA_CHOICE(struct update, update_isa_, update_at)
 
 const struct update *update_best(void)
 {

@@ -1,13 +1,10 @@
 /* Compiled once for each instruction set; update.c chooses. Square roots and
  * divisions are IEEE's on each, so that only the order of sums differs. */
 #include "nx/update.h"
+#include "base/isa.h"
 
 #include <math.h>
 
-#define STR2(x) #x
-#define STR(x) STR2(x)
-#define CAT2(a, b) a##b
-#define CAT(a, b) CAT2(a, b)
 
 static double sumsq(const float *g, size_t n)
 {
@@ -113,5 +110,4 @@ static void whole(float *restrict p, const float *restrict v, float *restrict g,
 	}
 }
 
-extern const struct update CAT(update_isa_, ISA);
-const struct update CAT(update_isa_, ISA) = {STR(ISA), sumsq, adamw, sgd, squares, factored_sumsq, factored, whole_sumsq, whole};
+ISA_TABLE(struct update, update_isa_) = {ISA_NAME, sumsq, adamw, sgd, squares, factored_sumsq, factored, whole_sumsq, whole};

@@ -1,5 +1,5 @@
 #include "text/scan.h"
-#include "base/cpu.h"
+#include "base/isa.h"
 #include "base/utf8.h"
 #include "text/pretok.h"
 #include "text/unicode.h"
@@ -9,22 +9,7 @@
 
 /* --- which instructions ------------------------------------------------------------ */
 
-extern const struct scan_isa scan_isa_base;
-#ifdef __x86_64__
-extern const struct scan_isa scan_isa_avx2, scan_isa_avx512;
-#endif
-
-const struct scan_isa *scan_at(int i)
-{
-	static const struct scan_isa *const tables[] = {
-		&scan_isa_base,
-#ifdef __x86_64__
-		&scan_isa_avx2, &scan_isa_avx512,
-#endif
-	};
-	int n = sizeof tables / sizeof *tables;
-	return i >= 0 && i < n && cpu_can(i) ? tables[i] : NULL;
-}
+ISA_CHOICE(struct scan_isa, scan_isa_, scan_at)
 
 /* --- what the vocabulary says -------------------------------------------------------- */
 

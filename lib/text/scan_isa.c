@@ -1,14 +1,11 @@
 /* Compiled once for each instruction set; scan.c chooses. */
 #include "text/scan.h"
+#include "base/isa.h"
 
 #if defined __AVX2__
 #include <immintrin.h>
 #endif
 
-#define STR2(x) #x
-#define STR(x) STR2(x)
-#define CAT2(a, b) a##b
-#define CAT(a, b) CAT2(a, b)
 
 #if defined __AVX2__
 struct half {
@@ -79,5 +76,4 @@ static void classify(struct scan_mask *m, const unsigned char *s, const struct s
 }
 #endif
 
-extern const struct scan_isa CAT(scan_isa_, ISA);
-const struct scan_isa CAT(scan_isa_, ISA) = {STR(ISA), classify};
+ISA_TABLE(struct scan_isa, scan_isa_) = {ISA_NAME, classify};
