@@ -148,34 +148,13 @@ static void share(const struct mat *m, const struct matmul_product *p)
 	pool_run(m->pool, threads, block, &w);
 }
 
-/* One row: w is read once and nothing else counts, so its rows are shared. */
-static void one_row(void *arg, int i)
-{
-	const struct product *w = arg;
-	struct matmul_product p = w->p;
-	int c0 = cut(p.n, w->across, i, 16), c1 = cut(p.n, w->across, i + 1, 16);
-	if (c1 == c0)
-		return;
-	p.n = c1 - c0;
-	p.c += c0;
-	p.bias = p.bias ? p.bias + c0 : NULL;
-	if (p.bias)
-		begin_block(&p);
-	cblas_sgemv(CblasRowMajor, CblasNoTrans, p.n, p.k, 1, p.b.v + c0 * p.b.across, (int)p.b.across, p.a.v, 1,
-	            p.add || p.bias ? 1 : 0, p.c, 1);
-}
-
 void mat_forward(const struct mat *m, float *y, const float *x, const float *w, const float *bias, int n, int out,
                  int in, bool add)
 {
 	struct matmul_product p = {.c = y, .ldc = out, .a = {x, in, 1}, .b = {w, in, 1}, .m = n, .n = out, .k = in,
 	                           .bias = bias, .add = add};
-	if (n == 1 && !m->bf16) {
-		struct product one = {m, p, 1, pool_threads(m->pool)};
-		pool_run(m->pool, one.across, one_row, &one);
-	} else if (n > 0) {
+	if (n > 0)
 		share(m, &p);
-	}
 }
 
 void mat_back(const struct mat *m, float *dx, const float *dy, const float *w, int n, int out, int in, bool add)

@@ -32,7 +32,7 @@ void mat_close(struct mat *m); /* NULL is fine */
 /* Bytes that it holds. */
 size_t mat_bytes(enum mat_kind kind, int threads);
 
-/* y = x w^T + bias, or with `add`: y += x w^T + bias. bias may be NULL. One row (n = 1) is fast too. */
+/* y = x w^T + bias, or with `add`: y += x w^T + bias. bias may be NULL. */
 void mat_forward(const struct mat *m, float *y, const float *x, const float *w, const float *bias, int n, int out,
                  int in, bool add);
 /* dx (n, in) = dy w, or with `add`: dx += dy w. */
