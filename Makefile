@@ -26,7 +26,8 @@ PACKAGES := gcc libc6-dev make pkg-config libyajl-dev libutf8proc-dev libzstd-de
 CHECK_PACKAGES := bats zstd bsdextrautils shellcheck mandoc clang libclang-rt-dev parallel openssl socat
 
 # --- flags -------------------------------------------------------------------
-LIBS     := yajl libutf8proc libzstd openblas
+LIBS     := yajl libutf8proc libzstd
+HEADERS  := openblas
 NETLIBS  := libcurl
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
             -Wconversion -Wno-sign-conversion
@@ -34,11 +35,11 @@ OPT.rel  := -O2 -g
 OPT.san  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 OPT.tsan := -O1 -g -fsanitize=thread
 OPT.cov  := -O0 -g --coverage
-PKG      := $(shell pkg-config --cflags $(LIBS) $(NETLIBS) 2>/dev/null)
+PKG      := $(shell pkg-config --cflags $(LIBS) $(HEADERS) $(NETLIBS) 2>/dev/null)
 CPPFLAGS := -D_GNU_SOURCE -DNXTOOLS_VERSION='"$(VERSION)"' -Ilib
 CFLAGS   ?=
 ALL_CFLAGS = -std=c11 $(OPT.$(FLAVOUR)) -pthread -fopenmp-simd -ffp-contract=off -fno-math-errno $(WARN) $(if $(DEV),-Werror) $(PKG) $(CFLAGS)
-LDLIBS   := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm
+LDLIBS   := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm -ldl
 
 # Kernels are compiled once for each instruction set and chosen at run time. Fuzzing is not about
 # them, and clang takes minutes over UBSan's checks in what they unroll: FLAVOUR=san has those.

@@ -5,12 +5,20 @@
 #include "nx/params.h"
 
 #include <cblas.h>
+#include <dlfcn.h>
 #include <stddef.h>
 #include <stdlib.h>
+
+/* OpenBLAS, loaded by those who multiply with it alone: a thread begins with it and looks for work for a while. */
+struct blas {
+	__typeof__(&cblas_sgemm) sgemm;
+	__typeof__(&openblas_set_num_threads) threads;
+};
 
 struct mat {
 	struct pool *pool;
 	const struct matmul *t; /* NULL: OpenBLAS */
+	struct blas blas;
 	bool bf16;
 	size_t each; /* floats of room a thread */
 	float *room;
@@ -24,11 +32,22 @@ struct product {
 	int down, across; /* of the grid */
 };
 
-static const struct matmul *table(enum mat_kind kind)
+/* False: this machine has none. */
+static bool load(struct blas *b)
 {
-	if (kind == MAT_BLAS || (kind == MAT_F32 && !cpu_can(CPU_AVX2)))
-		return NULL;
-	return matmul_best(kind == MAT_BF16);
+	void *lib = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL); /* for good: it has threads */
+	if (!lib)
+		return false;
+	b->sgemm = (__typeof__(b->sgemm))dlsym(lib, "cblas_sgemm");
+	b->threads = (__typeof__(b->threads))dlsym(lib, "openblas_set_num_threads");
+	return b->sgemm && b->threads;
+}
+
+/* NULL: OpenBLAS, and it is there. */
+static const struct matmul *table(enum mat_kind kind, struct blas *b)
+{
+	bool wanted = kind == MAT_BLAS || (kind == MAT_F32 && !cpu_can(CPU_AVX2));
+	return wanted && load(b) ? NULL : matmul_best(kind == MAT_BF16);
 }
 
 /* Floats of room a thread, whole cache lines. */
@@ -39,7 +58,8 @@ static size_t room(const struct matmul *t)
 
 size_t mat_bytes(enum mat_kind kind, int threads)
 {
-	return room(table(kind)) * (size_t)threads * sizeof(float);
+	struct blas b;
+	return room(table(kind, &b)) * (size_t)threads * sizeof(float);
 }
 
 struct mat *mat_open(struct pool *pool, enum mat_kind kind, struct err *e)
@@ -49,12 +69,13 @@ struct mat *mat_open(struct pool *pool, enum mat_kind kind, struct err *e)
 		err_mem(e);
 		return NULL;
 	}
-	openblas_set_num_threads(1);
 	m->pool = pool;
-	m->t = table(kind);
+	m->t = table(kind, &m->blas);
 	m->bf16 = kind == MAT_BF16;
-	if (!m->t)
+	if (!m->t) {
+		m->blas.threads(1);
 		return m;
+	}
 	m->each = room(m->t);
 	m->room = params_floats(m->each * (size_t)pool_threads(pool));
 	if (!m->room) {
@@ -63,6 +84,11 @@ struct mat *mat_open(struct pool *pool, enum mat_kind kind, struct err *e)
 		return NULL;
 	}
 	return m;
+}
+
+bool mat_is_blas(const struct mat *m)
+{
+	return !m->t;
 }
 
 void mat_close(struct mat *m)
@@ -95,14 +121,14 @@ static void begin_block(const struct matmul_product *p)
 			c[j] = p->add ? c[j] + p->bias[j] : p->bias[j];
 }
 
-static void blas(const struct matmul_product *p)
+static void blas(const struct blas *b, const struct matmul_product *p)
 {
 	enum CBLAS_TRANSPOSE ta = p->a.depth == 1 ? CblasNoTrans : CblasTrans, tb = p->b.depth == 1 ? CblasTrans : CblasNoTrans;
 	int lda = (int)(ta == CblasNoTrans ? p->a.across : p->a.depth), ldb = (int)(tb == CblasNoTrans ? p->b.depth : p->b.across);
 	if (p->bias)
 		begin_block(p);
-	cblas_sgemm(CblasRowMajor, ta, tb, p->m, p->n, p->k, 1, p->a.v, lda, p->b.v, ldb, p->add || p->bias ? 1 : 0, p->c,
-	            (int)p->ldc);
+	b->sgemm(CblasRowMajor, ta, tb, p->m, p->n, p->k, 1, p->a.v, lda, p->b.v, ldb, p->add || p->bias ? 1 : 0, p->c,
+	         (int)p->ldc);
 }
 
 static void block(void *arg, int i)
@@ -124,7 +150,7 @@ static void block(void *arg, int i)
 	if (t)
 		matmul_run(t, &p, w->m->room + (size_t)i * w->m->each);
 	else
-		blas(&p);
+		blas(&w->m->blas, &p);
 }
 
 /* A block reads its rows of a and its columns of b: of the grids with one block

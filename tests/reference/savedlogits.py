@@ -46,10 +46,10 @@ lib = ROOT / (ROOT / "build/rel/key").read_text().strip() / "libnxtools.a"
 model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
 with tempfile.TemporaryDirectory() as tmp:
     (pathlib.Path(tmp) / "logits.c").write_text(SOURCE)
-    flags = subprocess.run(["pkg-config", "--libs", "yajl", "libutf8proc", "libzstd", "openblas"], check=True, text=True,
+    flags = subprocess.run(["pkg-config", "--libs", "yajl", "libutf8proc", "libzstd"], check=True, text=True,
                            capture_output=True).stdout.split()
     subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", f"-I{ROOT}/lib", "-pthread", "-o", f"{tmp}/logits", f"{tmp}/logits.c",
-                    str(lib), *flags, "-lm"], check=True)
+                    str(lib), *flags, "-lm", "-ldl"], check=True)
     worst = 0.0
     for ids in records:
         raw = subprocess.run([f"{tmp}/logits", directory, *map(str, ids)], check=True, capture_output=True).stdout

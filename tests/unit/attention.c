@@ -2,6 +2,7 @@
  * the plain loops of nx/kernel_ref, with sizes that do not divide. */
 #include "test.h"
 
+#include "base/cpu.h"
 #include "base/xoshiro.h"
 #include "nx/attention.h"
 #include "nx/kernel_ref.h"
@@ -126,6 +127,7 @@ static void products(enum mat_kind kind, int threads, int n, int out, int in)
 {
 	struct pool *p = pool_open(threads);
 	struct mat *m = mat_open(p, kind, &e);
+	TEST(mat_is_blas(m) == (kind == MAT_BLAS || !cpu_can(CPU_AVX2)), "OpenBLAS is there, and multiplies where it shall");
 	size_t nx = (size_t)(n * in), nw = (size_t)(out * in), ny = (size_t)(n * out);
 	float *f = malloc((nx + nw + ny + (size_t)out) * sizeof *f), *x = f, *w = x + nx, *y = w + nw, *b = y + ny;
 	double *d = malloc((2 * nx + 2 * nw + 2 * ny + (size_t)out) * sizeof *d);
