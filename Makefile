@@ -41,9 +41,11 @@ CFLAGS   ?=
 ALL_CFLAGS = -std=c11 $(OPT.$(FLAVOUR)) -pthread -fopenmp-simd -ffp-contract=off -fno-math-errno $(WARN) $(if $(DEV),-Werror) $(PKG) $(CFLAGS)
 LDLIBS   := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm -ldl
 
-# Kernels are compiled once for each instruction set and chosen at run time. Fuzzing is not about
-# them, and clang takes minutes over UBSan's checks in what they unroll: FLAVOUR=san has those.
-KERNELS    := $(if $(filter fuzz,$(FLAVOUR)),-O1 -fno-sanitize=undefined,-O3)
+# Kernels are compiled once for each instruction set and chosen at run time. At -O3 the sanitizers' checks
+# in what they unroll cost minutes of compiling. Fuzzing is not about them, and clang's UBSan takes long even so.
+KERNELS.san  := -O1
+KERNELS.fuzz := -O1 -fno-sanitize=undefined
+KERNELS      := $(or $(KERNELS.$(FLAVOUR)),-O3)
 ISA.base   := $(KERNELS)
 ISA.avx2   := $(KERNELS) -mavx2 -mfma -mf16c
 ISA.avx512 := $(KERNELS) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
