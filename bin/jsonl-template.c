@@ -91,7 +91,7 @@ static struct template *choose_template(void)
 	struct template *t = NULL;
 	struct err e;
 	if (text && template_parse(&t, text, strlen(text), &e))
-		die_usage("%s", e.msg);
+		die_value(&e);
 	if (preset && template_preset(&t, preset, &e))
 		die_err(&e);
 	if (file)
@@ -116,8 +116,10 @@ static void add_template(struct job *j, const char *option, const char *name, si
 {
 	struct template *t;
 	struct err e;
-	if (template_parse(&t, from, strlen(from), &e))
-		die_usage("%s: %s", option, e.msg);
+	if (template_parse(&t, from, strlen(from), &e)) {
+		err_prefix(&e, "%s: ", option);
+		die_value(&e);
+	}
 	add_field(j, name, n, t);
 }
 
@@ -130,8 +132,11 @@ static void add_else(struct job *j)
 		return;
 	if (!text && !file && !preset && (!prompt || key))
 		die_usage("--if and --else need a template: -t, -f, -p or --prompt");
-	if (template_else(j->made[0].t, when, other, strlen(other), &e))
-		die_usage("%s%s", e.kind == ERR_USAGE ? "" : "--else: ", e.msg);
+	if (template_else(j->made[0].t, when, other, strlen(other), &e)) {
+		if (e.kind != ERR_USAGE)
+			err_prefix(&e, "--else: ");
+		die_value(&e);
+	}
 }
 
 static void check_options(void)

@@ -128,8 +128,10 @@ static void open_template(struct job *j, const char *dir)
 		die_now("%s has no " PROMPT_FILE, dir);
 	if (own && rc == 0 && !quiet)
 		die_warn("%s has no " PROMPT_FILE ": what is said goes to the model as it is (--template)", dir);
-	if (template && !own && prompt_open(&j->ask, template, &e))
-		die_usage("--template: %s", e.msg);
+	if (template && !own && prompt_open(&j->ask, template, &e)) {
+		err_prefix(&e, "--template: ");
+		die_value(&e);
+	}
 	if (j->ask.end.n && wish.beams == 1) {
 		if (wish.stops.n == OPT_LIST_MAX)
 			die_usage("--stop is given too often");

@@ -469,8 +469,10 @@ static void check_template(void)
 {
 	struct prompt p = {0};
 	struct err e;
-	if (template && prompt_open(&p, template, &e))
-		die_usage("--template: %s", e.msg);
+	if (template && prompt_open(&p, template, &e)) {
+		err_prefix(&e, "--template: ");
+		die_value(&e);
+	}
 	prompt_release(&p);
 }
 

@@ -53,6 +53,13 @@ void die_err(const struct err *e)
 	die_now("%s", e->msg);
 }
 
+void die_value(const struct err *e)
+{
+	if (e->kind == ERR_DATA)
+		die_usage("%s", e->msg);
+	die_err(e);
+}
+
 void die_mem(void)
 {
 	die_now("out of memory");

@@ -27,6 +27,8 @@ void die_now(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn
 void die_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* The same for an error value: ERR_USAGE ends with 2, all others with 1. */
 void die_err(const struct err *e) __attribute__((noreturn));
+/* The same for an option's value: if it is wrong that is wrong usage. */
+void die_value(const struct err *e) __attribute__((noreturn));
 void die_mem(void) __attribute__((noreturn));
 
 /* "name: message" and go on. */
