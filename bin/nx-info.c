@@ -5,6 +5,7 @@
 #include "io/hub.h"
 #include "io/json.h"
 #include "io/out.h"
+#include "io/there.h"
 #include "nx/config.h"
 #include "nx/count.h"
 #include "nx/modelfile.h"
@@ -14,7 +15,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char *size, *output;
 static int64_t max_length, accum = 1, batch = 1;
@@ -129,16 +129,15 @@ static void tell_shape(struct facts *f, const struct config *c)
 /* A directory's files are held against its config; elsewhere there are none to look at. */
 static void tell_weights(struct facts *f, const struct config *c, const char *path)
 {
-	struct stat st;
 	struct params lay;
 	struct err e;
 	char types[40];
-	if (!path || stat(path, &st) || !S_ISDIR(st.st_mode))
+	int rc = path ? there_is_dir(path, &e) : 0;
+	if (rc == 0)
 		return;
-	if (params_layout(&lay, c, &e))
+	if (rc < 0 || params_layout(&lay, c, &e))
 		die_err(&e);
-	int rc = modelfile_check(&lay, path, types, &e);
-	if (rc < 0)
+	if ((rc = modelfile_check(&lay, path, types, &e)) < 0)
 		die_err(&e);
 	tell(f, "weights", NULL, "%s", rc ? types : as_json ? "null" : "none");
 	params_release(&lay);

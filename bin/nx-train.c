@@ -349,7 +349,10 @@ static void go_on(struct job *j)
 	if (checkpoint_read(&c, j->run.from, &e))
 		die_err(&e);
 	int64_t step = trainer_mark_of(j->t).step;
-	if (j->flow.best_saved && !rundir_has(j->run.out, j->flow.best_saved)) {
+	int has = j->flow.best_saved ? rundir_has(j->run.out, j->flow.best_saved, &e) : 1;
+	if (has < 0)
+		die_err(&e);
+	if (!has) {
 		die_warn("%s/checkpoint-%lld, the best so far, is not there", j->run.out, (long long)j->flow.best_saved);
 		j->flow.best_saved = 0;
 	}

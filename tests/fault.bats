@@ -19,6 +19,11 @@ each() {
 	"$BIN/bpe-encode" -q -T "$TOK" -o "$IN/t.jsonl" "$IN/d.jsonl"
 	"$BIN/bpe-encode" -q -T "$TOK" -s -o "$IN/t.nxs" "$IN/d.jsonl"
 	"$BIN/nx-init" -q -V 700 --hidden 8 --layers 1 --heads 2 --ffn 8 --rotary-pct 1 --max-position 64 -T "$TOK" -o "$IN/m"
+	# files that may be missing: to take one for missing makes another output
+	printf '{"eos_token_id": 0, "max_new_tokens": 4, "repetition_penalty": 1.7}\n' >"$IN/m/generation_config.json"
+	printf '{"eos_token": "a", "pad_token": "b"}\n' >"$IN/m/tokenizer_config.json"
+	printf '{}\n' >"$IN/m/special_tokens_map.json"
+	printf 'Q: {question}\nA: {answer}\n' >"$IN/m/prompt_template.txt"
 	# where syncing costs nothing, if there is such a place
 	W=$T/w
 	if [ -w /dev/shm ]; then W=$(mktemp -d -p /dev/shm); fi
@@ -56,6 +61,9 @@ faults() {
 	faults 3 out bpe-train -q -V 300 -o out "$IN/d.jsonl"
 	faults 1 out jsonl-template -q -p qa -o out "$IN/d.jsonl"
 	faults 1 - jsonl-table -q "$IN/d.jsonl"
+	# tables kept between runs: without them it takes longer, and nothing else
+	mkdir cache
+	NX_CACHE=$W/cache faults 2 - bpe-encode -q -T "$TOK" "$IN/d.jsonl"
 }
 
 @test "token filters: any failing call is an error in one line, and the old output stays" {
@@ -65,23 +73,44 @@ faults() {
 	faults 1 out shard-cat -q -t shard --vocab-size 700 -o out "$IN/t.jsonl"
 	faults 1 out shard-cat -q -t npy -o out "$IN/t.nxs"
 	faults 1 - shard-cat -q -s "$IN/t.nxs"
+	"$BIN/shard-cat" -q -t megatron -o "$IN/g" "$IN/t.nxs"
+	faults 1 - shard-cat -q -t jsonl "$IN/g.bin"
+	cp "$IN/d.jsonl" stdin
+	faults 1 out split -q --test-size 0.25 --train out --test "$IN/test"
 }
 
 @test "model programs: any failing call is an error in one line, and nothing is left behind" {
 	faults 1 - nx-info "$IN/m"
 	faults 1 out/ nx-init -q -V 700 --hidden 8 --layers 1 --heads 2 --ffn 8 --rotary-pct 1 --max-position 64 -T "$TOK" -o out
-	faults 3 - nx-eval -q -m "$IN/m" "$IN/t.nxs"
-	faults 1 - nx-generate -q -m "$IN/m" -p "a token" --max-new-tokens 5
-	faults 3 out nx-generate -q -m "$IN/m" --max-new-tokens 3 -o out "$IN/d.jsonl"
+	faults 3 - nx-eval -q -m "$IN/m" "$IN/t.jsonl"
 	"$BIN/nx-train" -q -m "$IN/m" --lora 2 --max-steps 1 --batch-size 1 -o "$IN/a" "$IN/t.nxs" >name
 	faults 3 out/ nx-merge -q -m "$IN/m" -o out "$IN/a"
 	printf '{"loss": %s, "step": %s}\n' 4 1 3 2 2 3 >"$IN/log"
 	faults 1 out nx-plot -q -o out "$IN/log"
 }
 
+@test "asking: any failing call is an error in one line, and no file that is there is taken for missing" {
+	faults 2 - nx-generate -q -m "$IN/m" -p "a token"
+	faults 5 - nx-generate -q -m "$IN/m" --template model --threads 2 -p "a token"
+	faults 3 out nx-generate -q -m "$IN/m" --max-new-tokens 3 -o out "$IN/d.jsonl"
+	faults 5 out nx-generate -q -m "$IN/m" --template qa -o out "$IN/d.jsonl"
+	"$BIN/nx-train" -q -m "$IN/m" --lora 2 --max-steps 1 --batch-size 1 -o "$IN/a" "$IN/t.nxs" >name
+	faults 7 - nx-generate -q -m "$IN/a" -p "a token"
+	printf 'a token\nmore of\n' >stdin
+	faults 5 - nx-generate -q -m "$IN/m" --chat
+	faults 5 - nx-generate -q -m "$IN/m" --chat --template '{q} is' --history 0
+}
+
 @test "training: any failing call is an error in one line, and every directory there is is whole" {
 	faults 11 out/ nx-train -q -m "$IN/m" --max-steps 3 --save-steps 1 --batch-size 1 --threads 1 -o out "$IN/t.nxs"
 	faults 11 out/ nx-train -q -m "$IN/m" --max-steps 3 --lora 2 --save-steps 1 --batch-size 1 --threads 2 -o out "$IN/t.nxs"
+	faults 17 out/ nx-train -q -m "$IN/m" --template qa --max-steps 2 --save-steps 1 --eval "$IN/t.nxs" --eval-steps 1 --batch-size 1 --threads 1 -o out "$IN/t.nxs"
+	faults 17 - nx-train -q -m "$IN/m" --max-steps 2 --log log --batch-size 1 --threads 1 -o "$IN/trained" --overwrite-output-dir "$IN/t.nxs"
+}
+
+@test "going on: any failing call is an error in one line, and no checkpoint is overlooked or half removed" {
+	"$BIN/nx-train" -q -m "$IN/m" --max-steps 2 --save-steps 2 --batch-size 1 -o seed "$IN/t.nxs" >name
+	faults 11 out/ nx-train -q -m "$IN/m" --max-steps 4 --save-steps 2 --save-total-limit 1 --resume auto --batch-size 1 --threads 1 -o out "$IN/t.nxs"
 }
 
 # with_state: for programs that are not run by each.

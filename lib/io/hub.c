@@ -1,13 +1,13 @@
 #include "io/hub.h"
 
 #include "io/in.h"
+#include "io/there.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* --- names ----------------------------------------------------------------------------- */
@@ -137,14 +137,13 @@ int hub_commit(const char *folder, const char *revision, char commit[HUB_COMMIT 
 int hub_snapshot(struct buf *b, const struct hub_name *n, struct err *e)
 {
 	char commit[HUB_COMMIT + 1];
-	struct stat st;
 	if (hub_folder(b, n, e))
 		return -1;
 	if (!hub_commit(b->p, n->revision, commit))
 		return 0;
 	if (buf_printf(b, "/snapshots/%s", commit))
 		return err_mem(e);
-	return stat(b->p, &st) == 0 && S_ISDIR(st.st_mode);
+	return there_is_dir(b->p, e);
 }
 
 int hub_token(struct buf *b, struct err *e)
@@ -157,7 +156,7 @@ int hub_token(struct buf *b, struct err *e)
 		rc = buf_adds(b, v) ? err_mem(e) : 0;
 	else if (!file && (hub_home(&path, e) || buf_adds(&path, "/token") || !(file = buf_str(&path))))
 		rc = err_mem(e);
-	else if (access(file, R_OK) == 0)
+	else if ((rc = there_is(file, e)) > 0)
 		rc = in_slurp(file, b, e);
 	while (rc == 0 && b->n && strchr(" \t\r\n", b->p[b->n - 1]))
 		b->n--;
@@ -217,11 +216,11 @@ char *hub_model(const char *given, struct err *e)
 
 char *hub_tokenizer(const char *given, struct err *e)
 {
-	struct stat st;
-	char *path = hub_model(given, e), *file;
-	if (!path || stat(path, &st) || !S_ISDIR(st.st_mode))
+	char *path = hub_model(given, e), *file = NULL;
+	int rc = path ? there_is_dir(path, e) : 0;
+	if (rc == 0)
 		return path;
-	if (asprintf(&file, "%s/tokenizer.json", path) < 0) {
+	if (rc > 0 && asprintf(&file, "%s/tokenizer.json", path) < 0) {
 		file = NULL;
 		err_mem(e);
 	}

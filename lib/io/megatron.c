@@ -3,6 +3,7 @@
 #include "io/idarray.h"
 #include "io/out.h"
 #include "io/shard.h"
+#include "io/there.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,19 +27,26 @@ static char *sibling(const char *path, const char *ending)
 	return asprintf(&s, "%.*s%s", (int)n, path, ending) < 0 ? NULL : s;
 }
 
-bool megatron_there(const char *path)
+int megatron_there(const char *path, struct err *e)
 {
 	char b[sizeof MAGIC], *idx = path ? sibling(path, ".idx") : NULL;
 	struct stat st;
-	bool there = false;
-	if (idx && stat(idx, &st) == 0 && S_ISREG(st.st_mode)) {
+	if (!idx)
+		return path ? err_mem(e) : 0;
+	int rc = there_is(idx, e);
+	if (rc > 0 && stat(idx, &st))
+		rc = err_io(e, "%s", idx);
+	else if (rc > 0 && (rc = S_ISREG(st.st_mode)) != 0) {
 		int fd = open(idx, O_RDONLY | O_CLOEXEC);
-		there = fd >= 0 && pread(fd, b, sizeof b, 0) == sizeof b && memcmp(b, MAGIC, sizeof b) == 0;
+		ssize_t n = fd < 0 ? -1 : pread(fd, b, sizeof b, 0);
+		rc = n < 0 ? -1 : n == sizeof b && memcmp(b, MAGIC, sizeof b) == 0;
+		if (rc < 0)
+			err_io(e, "%s", idx);
 		if (fd >= 0)
 			close(fd);
 	}
 	free(idx);
-	return there;
+	return rc;
 }
 
 /* --- reading ------------------------------------------------------------------ */

@@ -14,7 +14,7 @@
 
 extern const struct tokenfile_format megatron_format;
 
-/* Whether path (PREFIX, PREFIX.bin or PREFIX.idx) belongs to such a pair. */
-bool megatron_there(const char *path);
+/* 1: path (PREFIX, PREFIX.bin or PREFIX.idx) belongs to such a pair, 0: it does not, -1. */
+int megatron_there(const char *path, struct err *e);
 
 #endif

@@ -116,11 +116,16 @@ static int open_temp(struct out *o, struct err *e)
 static int open_path(struct out *o, struct err *e)
 {
 	struct stat st;
-	if (stat(o->name, &st) == 0 && !S_ISREG(st.st_mode)) {
+	bool exists = stat(o->name, &st) == 0;
+	if (exists && !S_ISREG(st.st_mode)) {
 		o->fd = open(o->name, O_WRONLY | O_CLOEXEC);
 		return o->fd < 0 ? err_io(e, "%s", o->name) : 0;
 	}
-	bool exists = lstat(o->name, &st) == 0;
+	if (!exists && errno != ENOENT) /* a device, say, would be replaced */
+		return err_io(e, "%s", o->name);
+	exists = lstat(o->name, &st) == 0;
+	if (!exists && errno != ENOENT)
+		return err_io(e, "%s", o->name);
 	/* the file behind a symbolic link is replaced, not the link */
 	if (exists && S_ISLNK(st.st_mode)) {
 		char *real = realpath(o->name, NULL);
@@ -128,7 +133,8 @@ static int open_path(struct out *o, struct err *e)
 			return err_io(e, "%s", o->name);
 		free(o->name);
 		o->name = real;
-		exists = stat(o->name, &st) == 0;
+		if (stat(o->name, &st))
+			return err_io(e, "%s", o->name);
 	}
 	if (exists && access(o->name, W_OK))
 		return err_io(e, "%s", o->name);

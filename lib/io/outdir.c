@@ -1,6 +1,7 @@
 #include "io/outdir.h"
 #include "io/in.h"
 #include "io/out.h"
+#include "io/there.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -64,11 +65,15 @@ static int drop(const char *path, const struct stat *st, int type, struct FTW *f
 	return 0;
 }
 
+/* In two passes: the second may have the memory or the descriptor that was wanting in the first. */
 static int remove_tree(const char *path)
 {
-	if (rmdir(path) == 0) /* an empty one needs no memory */
-		return 0;
-	return nftw(path, drop, 8, FTW_DEPTH | FTW_PHYS);
+	for (int pass = 0; pass < 2; pass++) {
+		if (rmdir(path) == 0) /* an empty one needs no memory */
+			return 0;
+		nftw(path, drop, 8, FTW_DEPTH | FTW_PHYS);
+	}
+	return rmdir(path) == 0 || errno == ENOENT ? 0 : -1;
 }
 
 /* A directory whose maker is alive is locked: by this, the lock ends with the process. The
@@ -101,7 +106,7 @@ static int sweep(const char *path, const char *base, struct err *e)
 	int rc = 0;
 	if (!dir)
 		return err_io(e, "%s", path);
-	while (rc == 0 && (ent = readdir(dir))) {
+	while (rc == 0 && (errno = 0, ent = readdir(dir))) {
 		char *name = NULL;
 		struct stat st;
 		if (!is_temp_name(ent->d_name, base))
@@ -117,6 +122,8 @@ static int sweep(const char *path, const char *base, struct err *e)
 		}
 		free(name);
 	}
+	if (rc == 0 && errno)
+		rc = err_io(e, "%s", path);
 	closedir(dir);
 	return rc;
 }
@@ -148,9 +155,10 @@ static int make_temp(struct outdir *d, bool inside, mode_t mode)
 		if (d->lock >= 0 ? access(d->temp, F_OK) == 0 : errno == ENOLCK || errno == EOPNOTSUPP)
 			return 0;
 		/* taken for a dead process's before it was locked: once more */
-		if (d->lock < 0 && errno != EWOULDBLOCK && errno != ENOENT) {
+		if (errno != EWOULDBLOCK && errno != ENOENT) {
 			int why = errno;
 			rmdir(d->temp);
+			unlock(d);
 			errno = why;
 			return -1;
 		}
@@ -178,10 +186,12 @@ static int is_empty(const char *path)
 	int empty = 1;
 	if (!dir)
 		return -1;
-	while (empty && (ent = readdir(dir)))
+	while (empty && (errno = 0, ent = readdir(dir)))
 		empty = strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0;
+	int why = ent ? 0 : errno;
 	closedir(dir);
-	return empty;
+	errno = why;
+	return why ? -1 : empty;
 }
 
 /* A mount point cannot be renamed over. */
@@ -296,7 +306,7 @@ int outdir_copy(const struct outdir *d, const char *fromdir, const char *name, s
 	int rc = 0;
 	if (asprintf(&from, "%s/%s", fromdir, name) < 0 || asprintf(&to, "%s/%s", d->temp, name) < 0)
 		rc = err_mem(e);
-	else if (access(from, F_OK) == 0)
+	else if ((rc = there_is(from, e)) > 0)
 		rc = copy_file(from, to, e) ? -1 : 1;
 	free(from);
 	free(to);
@@ -324,13 +334,15 @@ static int move_in(const struct outdir *d)
 	int to = open(d->final, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (to < 0)
 		rc = -1;
-	while (rc == 0 && (ent = readdir(dir)))
+	while (rc == 0 && (errno = 0, ent = readdir(dir)))
 		if (strcmp(ent->d_name, ".") != 0 && strcmp(ent->d_name, "..") != 0)
 			rc = renameat(dirfd(dir), ent->d_name, to, ent->d_name);
+	int why = errno;
 	if (to >= 0)
 		close(to);
 	closedir(dir);
-	return rc ? -1 : rmdir(d->temp);
+	errno = why;
+	return rc || why ? -1 : rmdir(d->temp);
 }
 
 static int sync_parent(const char *path)
@@ -373,11 +385,11 @@ int outdir_remove(const char *path, struct err *e)
 		return err_mem(e);
 	cut_slashes(d.final);
 	/* an empty directory under a temporary name, over which the other is moved */
-	int rc = access(path, F_OK) ? 0 : make_temp(&d, false, 0700) || rename(d.final, d.temp) ? -1 : 1;
-	if (rc < 0)
-		err_io(e, "%s", path);
-	if (d.temp)
-		remove_tree(d.temp);
+	int rc = there_is(path, e);
+	if (rc > 0 && (make_temp(&d, false, 0700) || rename(d.final, d.temp)))
+		rc = err_io(e, "%s", path);
+	if (d.temp && remove_tree(d.temp) && rc > 0)
+		rc = err_io(e, "%s", path);
 	unlock(&d);
 	free(d.final);
 	free(d.temp);

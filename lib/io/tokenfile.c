@@ -35,9 +35,10 @@ int tokenfile_guess(const char *path, struct in **in, const struct tokenfile_for
 	const unsigned char *p;
 	*in = NULL;
 	*f = NULL;
-	if (megatron_there(path)) {
-		*f = &megatron_format;
-		return 0;
+	int pair = megatron_there(path, e);
+	if (pair) {
+		*f = pair > 0 ? &megatron_format : NULL;
+		return pair > 0 ? 0 : -1;
 	}
 	if (in_open(in, path, e))
 		return -1;

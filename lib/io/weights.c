@@ -4,11 +4,11 @@
 #include "io/in.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "io/there.h"
 #include "io/torchfile.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MAX_FILES = 4096 };
 
@@ -107,31 +107,37 @@ static int read_index(struct tensor_set *s, const char *dir, const char *path, s
 
 /* --- a directory --------------------------------------------------------------------- */
 
-bool weights_there(const char *dir)
+/* The path of the first of the four that is there: 1; 0: none is, -1. */
+static int find(struct tensor_set *s, const char *dir, int *which, const char **path, struct err *e)
+{
+	for (int i = 0; i < KNOWN; i++) {
+		*which = i;
+		*path = join(s, dir, known[i].name);
+		int rc = *path ? there_is(*path, e) : err_mem(e);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int weights_there(const char *dir, struct err *e)
 {
 	struct tensor_set s = {0};
-	bool there = false;
-	for (int i = 0; i < KNOWN && !there; i++) {
-		const char *path = join(&s, dir, known[i].name);
-		there = !path || access(path, F_OK) == 0; /* opening it tells that memory ran out */
-	}
+	const char *path;
+	int which, rc = find(&s, dir, &which, &path, e);
 	tensor_release(&s);
-	return there;
+	return rc;
 }
 
 int weights_open(struct tensor_set *s, const char *dir, struct err *e)
 {
 	const char *path = NULL;
-	int i = 0;
-	for (; i < KNOWN; i++) {
-		if (!(path = join(s, dir, known[i].name)))
-			return err_mem(e);
-		if (access(path, F_OK) == 0)
-			break;
-	}
-	if (i < KNOWN && known[i].index)
+	int i = 0, rc = find(s, dir, &i, &path, e);
+	if (rc < 0)
+		return -1;
+	if (rc && known[i].index)
 		return read_index(s, dir, path, e);
-	if (i == KNOWN && !(path = join(s, dir, known[0].name))) /* opening it tells why there is none */
+	if (rc == 0 && !(path = join(s, dir, known[0].name))) /* opening it tells why there is none */
 		return err_mem(e);
 	return weights_read(s, path, e) || tensor_sort(s, e) ? -1 : 0;
 }

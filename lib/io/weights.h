@@ -22,6 +22,6 @@
 int weights_open(struct tensor_set *s, const char *dir, struct err *e);
 /* One file of this name, opened the way its name says (.safetensors or not). Not yet sorted. */
 int weights_read(struct tensor_set *s, const char *path, struct err *e);
-bool weights_there(const char *dir); /* whether one of the four exists */
+int weights_there(const char *dir, struct err *e); /* 1: one of the four exists, 0: none does, -1 */
 
 #endif

@@ -188,7 +188,10 @@ int checkpoint_save(const struct checkpoint *c, const struct model *m, const cha
 	if (!trainer_is_sound(c->t))
 		return err_data(e, "step %lld: the weights are no finite numbers any more", LL(step));
 	/* the best model's checkpoint is there, or will be this one */
-	if (best && (best == step || rundir_has(c->out, best)))
+	int has = !best ? 0 : best == step ? 1 : rundir_has(c->out, best, e);
+	if (has < 0)
+		return -1;
+	if (has)
 		c->flow->best_saved = best;
 	char *path = rundir_checkpoint(c->out, step);
 	int rc = path ? write_all(c, m, from, path, e) : err_mem(e);

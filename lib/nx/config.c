@@ -5,12 +5,12 @@
 #include "io/in.h"
 #include "io/json.h"
 #include "io/out.h"
+#include "io/there.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char *const acts[] = {
 	[CONFIG_GELU] = "gelu", [CONFIG_GELU_NEW] = "gelu_new", [CONFIG_GELU_FAST] = "gelu_fast", [CONFIG_RELU] = "relu"};
@@ -212,12 +212,12 @@ static int read_all(struct reader *r, struct config *c)
 
 int config_load(struct config *c, const char *path, struct err *e)
 {
-	struct stat st;
 	struct buf file = {0}, text = {0};
 	struct arena a = {0};
 	struct json *top = NULL;
-	bool dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-	int rc = -1;
+	int rc = -1, dir = there_is_dir(path, e);
+	if (dir < 0)
+		return -1;
 	if (buf_printf(&file, "%s%s", path, dir ? "/config.json" : "") || !buf_str(&file))
 		err_mem(e);
 	else if (in_slurp(file.p, &text, e))

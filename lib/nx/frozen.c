@@ -258,10 +258,11 @@ static int take(struct loading *l, enum frozen_dtype as, struct err *e)
 static int load(struct loading *l, const char *dir, enum frozen_dtype as, struct err *e)
 {
 	struct frozen *f = l->f;
-	if (!lorafile_is(dir))
+	int folded = lorafile_is(dir, e);
+	if (folded == 0)
 		return sources_of_files(l, dir, e) || take(l, as, e) ? -1 : 0;
 	/* the weights an adapter is folded into */
-	return model_load(&f->m, dir, e) || sources_of_model(l, &f->m, dir, e) || take(l, as, e) ? -1 : 0;
+	return folded < 0 || model_load(&f->m, dir, e) || sources_of_model(l, &f->m, dir, e) || take(l, as, e) ? -1 : 0;
 }
 
 /* From a directory, or a model in memory. */

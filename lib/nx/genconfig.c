@@ -3,10 +3,10 @@
 #include "base/buf.h"
 #include "io/in.h"
 #include "io/json.h"
+#include "io/there.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 void genconfig_defaults(const struct config *c, struct generate_rules *r, struct beam_rules *b)
 {
@@ -125,7 +125,9 @@ int genconfig_read(const char *dir, struct generate_rules *r, struct beam_rules 
 	char *path;
 	if (asprintf(&path, "%s/generation_config.json", dir) < 0)
 		return err_mem(e);
-	int rc = access(path, F_OK) ? 0 : read_file(path, r, b, e);
+	int rc = there_is(path, e);
+	if (rc > 0)
+		rc = read_file(path, r, b, e);
 	free(path);
 	return rc;
 }

@@ -4,13 +4,13 @@
 #include "io/in.h"
 #include "io/json.h"
 #include "io/out.h"
+#include "io/there.h"
 #include "io/weights.h"
 #include "nx/modelfile.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char config_name[] = "adapter_config.json", weights_name[] = "adapter_model.safetensors",
                   pickled_name[] = "adapter_model.bin";
@@ -21,18 +21,17 @@ static int join(struct buf *path, const char *dir, const char *name, struct err 
 	return buf_printf(path, "%s/%s", dir, name) || !buf_str(path) ? err_mem(e) : 0;
 }
 
-static bool exists(const char *dir, const char *name)
+static int exists(const char *dir, const char *name, struct err *e)
 {
 	struct buf path = {0};
-	struct err e;
-	bool there = join(&path, dir, name, &e) == 0 && access(path.p, F_OK) == 0;
+	int rc = join(&path, dir, name, e) ? -1 : there_is(path.p, e);
 	buf_release(&path);
-	return there;
+	return rc;
 }
 
-bool lorafile_is(const char *dir)
+int lorafile_is(const char *dir, struct err *e)
 {
-	return exists(dir, config_name);
+	return exists(dir, config_name, e);
 }
 
 /* --- the config ------------------------------------------------------------------------ */
@@ -149,8 +148,10 @@ static int read_numbers(struct lora **a, const struct config *c, const char *dir
 {
 	struct buf path = {0};
 	bool on[LORA_TARGETS];
-	const char *name = exists(dir, weights_name) || !exists(dir, pickled_name) ? weights_name : pickled_name;
-	int rc = join(&path, dir, name, e) || weights_read(s, path.p, e) || tensor_sort(s, e) ? -1 : 0;
+	int plain = exists(dir, weights_name, e), pickled = plain ? plain : exists(dir, pickled_name, e);
+	if (pickled < 0)
+		return -1;
+	int rc = join(&path, dir, !plain && pickled ? pickled_name : weights_name, e) || weights_read(s, path.p, e) || tensor_sort(s, e) ? -1 : 0;
 	buf_release(&path);
 	if (rc)
 		return -1;

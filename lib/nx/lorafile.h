@@ -23,7 +23,7 @@
 
 /* The model that dir's adapter is for, as its config names it ("" if it does not), into base. */
 int lorafile_base(const char *dir, struct buf *base, struct err *e);
-bool lorafile_is(const char *dir); /* whether dir has an adapter_config.json */
+int lorafile_is(const char *dir, struct err *e); /* 1: dir has an adapter_config.json, 0: it has none, -1 */
 /* c: the model the adapter is for. Close *a with lora_close. */
 int lorafile_load(struct lora **a, const struct config *c, const char *dir, struct err *e);
 /* dir must exist. ERR_DATA if a number is too large for `as`. */

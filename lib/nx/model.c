@@ -63,10 +63,12 @@ int model_fold(struct model *m, const char *dir, struct err *e)
 int model_load(struct model *m, const char *dir, struct err *e)
 {
 	struct buf base = {0};
-	if (!lorafile_is(dir))
+	int rc = lorafile_is(dir, e);
+	if (rc == 0)
 		return load_plain(m, dir, e);
 	*m = (struct model){0};
-	int rc = lorafile_base(dir, &base, e);
+	if (rc > 0)
+		rc = lorafile_base(dir, &base, e);
 	char *from = rc == 0 && base.n ? hub_model(base.p, e) : NULL;
 	if (rc == 0 && !from)
 		rc = err_data(e, "%s: the model \"%s\" that this adapter is for is not here: nx-merge -m brings them together", dir,

@@ -222,9 +222,9 @@ int modelfile_check(const struct params *lay, const char *dir, char types[40], s
 {
 	struct tensor_set s = {0};
 	types[0] = '\0';
-	if (!weights_there(dir))
-		return 0;
-	int rc = weights_open(&s, dir, e) ? -1 : 1;
+	int rc = weights_there(dir, e);
+	if (rc > 0 && weights_open(&s, dir, e))
+		rc = -1;
 	for (int i = 0; i < lay->n && rc == 1; i++) {
 		const struct tensor *f = find(&lay->t[i], &s, dir, e);
 		if (!f || modelfile_finite(f, e)) {

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/num.h"
 #include "io/out.h"
+#include "io/there.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define LL(x) (long long)(x)
 
@@ -120,13 +120,15 @@ static int list(struct steps *s, const char *out, struct err *e)
 	*s = (struct steps){0};
 	if (!dir)
 		return errno == ENOENT ? 0 : err_io(e, "%s", out);
-	while (rc == 0 && (ent = readdir(dir))) {
+	while (rc == 0 && (errno = 0, ent = readdir(dir))) {
 		const char *digits = ent->d_name + sizeof prefix - 1;
 		int64_t v;
 		if (strncmp(ent->d_name, prefix, sizeof prefix - 1) == 0 && num_i64(digits, strlen(digits), &v) == 0 && v > 0 &&
 		    add_step(s, v))
 			rc = err_mem(e);
 	}
+	if (rc == 0 && errno)
+		rc = err_io(e, "%s", out);
 	closedir(dir);
 	if (s->n)
 		qsort(s->v, s->n, sizeof *s->v, by_step);
@@ -178,7 +180,9 @@ int rundir_clear(const char *out, struct err *e)
 	for (size_t i = 0; rc == 0 && i < s.n; i++)
 		rc = remove_step(out, s.v[i], e);
 	free(s.v);
-	return rc == 0 && access(out, F_OK) == 0 ? outdir_sweep(out, e) : rc;
+	if (rc == 0 && (rc = there_is(out, e)) > 0)
+		rc = outdir_sweep(out, e);
+	return rc;
 }
 
 int rundir_find(char **found, const char *place, bool any, struct err *e)
@@ -188,8 +192,10 @@ int rundir_find(char **found, const char *place, bool any, struct err *e)
 	*found = NULL;
 	if (buf_printf(&b, "%s/nx-train.json", place) || !buf_str(&b))
 		return err_mem(e);
-	bool is_one = !any && access(b.p, F_OK) == 0;
+	int is_one = any ? 0 : there_is(b.p, e);
 	buf_release(&b);
+	if (is_one < 0)
+		return -1;
 	if (is_one) {
 		*found = strdup(place);
 	} else {
@@ -202,10 +208,10 @@ int rundir_find(char **found, const char *place, bool any, struct err *e)
 	return *found ? 0 : err_mem(e);
 }
 
-bool rundir_has(const char *out, int64_t step)
+int rundir_has(const char *out, int64_t step, struct err *e)
 {
 	char *path = rundir_checkpoint(out, step);
-	bool has = path && access(path, F_OK) == 0;
+	int has = path ? there_is(path, e) : err_mem(e);
 	free(path);
 	return has;
 }
@@ -221,12 +227,16 @@ static bool same_place(const char *a, const char *b)
 int rundir_start(struct rundir *r, const char *output, const char *resume, struct err *e)
 {
 	bool any = resume && strcmp(resume, "auto") == 0;
+	int rc = 0;
 	r->pattern = output ? output : "nx-{steps}-steps-{timestamp}";
 	if (resume && rundir_find(&r->from, any ? output : resume, any, e))
 		return -1;
 	/* what a killed process has left does not make it a used directory */
-	if (!r->from)
-		return any && output && access(output, F_OK) == 0 ? outdir_sweep(output, e) : 0;
+	if (!r->from) {
+		if (any && output && (rc = there_is(output, e)) > 0)
+			rc = outdir_sweep(output, e);
+		return rc;
+	}
 	if (!(r->home = rundir_parent(r->from)))
 		return err_mem(e);
 	r->pattern = output ? output : r->home;
@@ -255,11 +265,15 @@ int rundir_make(struct rundir *r, struct err *e)
 		return 0;
 	if (rundir_open(r, &d, e))
 		return -1;
-	bool new = access(r->out, F_OK) != 0;
+	int old = there_is(r->out, e);
+	if (old < 0) {
+		outdir_abort(d);
+		return -1;
+	}
 	if (outdir_commit(d, e))
 		return -1;
 	r->owns = true;
-	return new;
+	return !old;
 }
 
 int rundir_clean(const struct rundir *r, struct err *e)

@@ -23,7 +23,7 @@ char *rundir_checkpoint(const char *out, int64_t step);
  * them; a template that is not NULL instead of the one there. */
 int rundir_copy(const struct outdir *d, const char *from, const char *template, struct err *e);
 
-bool rundir_has(const char *out, int64_t step);
+int rundir_has(const char *out, int64_t step, struct err *e);
 /* The highest N in out; 0: there is none, -1. */
 int64_t rundir_last(const char *out, struct err *e);
 /* What to go on from: `place` itself if it is a checkpoint, else the last one in it. With `any` it

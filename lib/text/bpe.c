@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 #include "io/hub.h"
 #include "io/in.h"
+#include "io/there.h"
 #include "text/added.h"
 #include "text/ending.h"
 #include "text/image.h"
@@ -15,7 +16,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { ROOM = 4096 };
 
@@ -147,8 +147,8 @@ int bpe_beside(struct bpe **t, const char *given, const char *dir, struct err *e
 	given = given ? given : getenv("NX_TOKENIZER");
 	if (given && *given)
 		return bpe_load(t, given, e);
-	int rc = buf_printf(&path, "%s/tokenizer.json", dir) || !buf_str(&path) ? err_mem(e) : 0;
-	if (rc == 0 && access(path.p, F_OK) == 0)
+	int rc = buf_printf(&path, "%s/tokenizer.json", dir) || !buf_str(&path) ? err_mem(e) : there_is(path.p, e);
+	if (rc > 0)
 		rc = bpe_load(t, path.p, e);
 	buf_release(&path);
 	return rc;

@@ -3,9 +3,9 @@
 #include "base/buf.h"
 #include "io/in.h"
 #include "io/json.h"
+#include "io/there.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static int32_t first_of(const struct vocab *v, const char *const *names)
 {
@@ -56,7 +56,9 @@ int ending_find(const struct vocab *v, const char *path, int32_t *eos, int32_t *
 	*eos = *pad = -1;
 	if (buf_printf(&config, "%.*stokenizer_config.json", slash ? (int)(slash - path) + 1 : 0, path))
 		return err_mem(e);
-	int rc = access(config.p, F_OK) == 0 ? read_config(v, config.p, eos, pad, e) : 0;
+	int rc = there_is(config.p, e);
+	if (rc > 0)
+		rc = read_config(v, config.p, eos, pad, e);
 	buf_release(&config);
 	if (*eos < 0)
 		*eos = first_of(v, ends);

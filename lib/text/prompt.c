@@ -1,9 +1,9 @@
 #include "text/prompt.h"
 #include "base/utf8.h"
 #include "io/in.h"
+#include "io/there.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static bool is_space(char c)
 {
@@ -36,9 +36,7 @@ int prompt_open(struct prompt *p, const char *given, struct err *e)
 int prompt_load(struct prompt *p, const char *dir, struct err *e)
 {
 	struct buf path = {0}, text = {0};
-	int rc = buf_printf(&path, "%s/" PROMPT_FILE, dir) || !buf_str(&path) ? err_mem(e) : 1;
-	if (rc > 0 && access(path.p, F_OK))
-		rc = 0;
+	int rc = buf_printf(&path, "%s/" PROMPT_FILE, dir) || !buf_str(&path) ? err_mem(e) : there_is(path.p, e);
 	if (rc > 0 && in_slurp(path.p, &text, e))
 		rc = -1;
 	if (rc > 0) {

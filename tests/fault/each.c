@@ -4,13 +4,14 @@
  *
  * OUT is what the program writes, in this directory: a file, which holds "old" before each
  * run; NAME/, a directory that is not there before; or - for stdout. Wanted of each run:
- *	status 0  nothing on stderr, and OUT as of a run without a fault; not if fsync failed
- *	status 1  one line on stderr, "PROGRAM: ...", and OUT as it was before the run; of a
+ *	status 0  nothing on stderr, and OUT as of a run without a fault; not if fsync of it failed
+ *	status 1  one line on stderr, "PROGRAM: ...", and OUT as it was before the run, its mode too; of a
  *	          directory whatever is there is whole or still the old, and of stdout a part from the beginning
  * and in both cases no file more in this directory, but for what is kept to go on with: NAME.partial
  * of answers (a line that tells of it is not counted), and NAME.incomplete of what is fetched. A
- * directory called seed is what is there before each run in place of nothing. Prints what was wrong;
- * the last line is "N faults of M calls, K failed". */
+ * directory called seed is what is there before each run in place of nothing, a file called stdin
+ * what the program reads there, and what a directory called cache holds is gone before each run.
+ * Prints what was wrong; the last line is "N faults of M calls, K failed". */
 #include "fault.h"
 
 #include <dirent.h>
@@ -26,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROOM = 1 << 22, SECONDS = 60, OFTEN = 12 };
+enum { ROOM = 1 << 22, SECONDS = 60, OFTEN = 12, MODE = 0604 };
 
 struct each {
 	const char *lib, *out;
@@ -69,10 +70,12 @@ static void before(const struct each *x)
 			shell("cp -a seed ./%s", x->out);
 		return;
 	}
+	if (access("cache", F_OK) == 0)
+		shell("rm -rf cache/*%.0s%.0s", "");
 	snprintf(partial, sizeof partial, "%s.partial", x->out);
 	unlink(partial);
 	int fd = open(x->is_stdout ? "stdout" : x->out, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	if (fd < 0 || (!x->is_stdout && write(fd, "old\n", 4) != 4))
+	if (fd < 0 || fchmod(fd, MODE) || (!x->is_stdout && write(fd, "old\n", 4) != 4))
 		exit(2);
 	close(fd);
 }
@@ -84,11 +87,11 @@ static void run(const struct each *x, unsigned long at)
 	snprintf(number, sizeof number, "%lu", at);
 	setenv("FAULT_AT", number, 1);
 	setenv("LD_PRELOAD", x->lib, 1);
-	int null = open("/dev/null", O_RDONLY), out = open(x->is_stdout ? "stdout" : "/dev/null", O_WRONLY),
+	int in = open(access("stdin", F_OK) ? "/dev/null" : "stdin", O_RDONLY), out = open(x->is_stdout ? "stdout" : "/dev/null", O_WRONLY),
 	    err = open("stderr", O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	if (dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(99);
-	close(null), close(out), close(err);
+	close(in), close(out), close(err);
 	alarm(SECONDS);
 	execv(x->cmd[0], x->cmd);
 	_exit(99);
@@ -152,15 +155,16 @@ static bool one_line(const struct each *x)
 	return strncmp(x->said, name, n) == 0 && strncmp(x->said + n, ": ", 2) == 0 && nl && nl[1] == 0;
 }
 
-/* diff's line tells of nothing wrong behind a failure: a file is missing, or is still what it was before. */
+/* diff's line tells of nothing wrong behind a failure: a file is missing, or is (still) what it was before. */
 static bool is_allowed(const struct each *x, const char *line)
 {
-	char name[500], cmd[1200];
+	char name[500], form[100], cmd[1200];
 	if (strncmp(line, "Only in want", 12) == 0)
 		return true;
-	if (sscanf(line, "Files want/%499s and ", name) != 1)
+	snprintf(form, sizeof form, "Only in %s: %%499s", x->out);
+	if (sscanf(line, "Files want/%499s and ", name) != 1 && sscanf(line, form, name) != 1)
 		return false;
-	snprintf(cmd, sizeof cmd, "cmp -s 'seed/%s' '%s/%s'", name, x->out, name);
+	snprintf(cmd, sizeof cmd, "diff -rq 'seed/%s' '%s/%s' >/dev/null 2>&1", name, x->out, name);
 	return system(cmd) == 0;
 }
 
@@ -182,25 +186,49 @@ static bool whole(const struct each *x, bool all)
 	return good;
 }
 
+static bool is_text(const struct each *x, const char *want, ssize_t n)
+{
+	return x->got_n == n && memcmp(x->got, want, (size_t)n) == 0;
+}
+
+static bool has_mode(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && (st.st_mode & 07777) == MODE;
+}
+
+/* What removes a file failed: then it is left; and it may have been the last thing to do, with the new output there. */
+static bool is_removal(const char *what)
+{
+	static const char *const calls[] = {"unlink", "rmdir", "remove", "nftw"};
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		if (strcmp(what, calls[i]) == 0)
+			return true;
+	return false;
+}
+
 static void check(struct each *x, unsigned long at, int status)
 {
 	if (status != 0 && status != 1)
 		wrong(x, at, status, "no such end is foreseen");
 	else if (status == 0 && x->said[0])
 		wrong(x, at, status, "done, but something was said");
-	else if (status == 0 && strcmp(x->state->what, "fsync") == 0)
+	else if (status == 0 && !x->is_stdout && strcmp(x->state->what, "fsync") == 0)
 		wrong(x, at, status, "done, though nobody knows whether it is on the disk");
 	else if (status == 1 && !one_line(x))
 		wrong(x, at, status, "not one line on stderr");
 	else if (x->is_dir && !whole(x, status == 0))
 		wrong(x, at, status, "the directory is another");
-	else if (!x->is_dir && status == 0 && (x->got_n != x->want_n || memcmp(x->got, x->want, (size_t)x->want_n) != 0))
+	else if (!x->is_dir && status == 0 && !is_text(x, x->want, x->want_n))
 		wrong(x, at, status, "another output");
 	else if (x->is_stdout && status == 1 && (x->got_n > x->want_n || memcmp(x->got, x->want, (size_t)x->got_n) != 0))
 		wrong(x, at, status, "another output as far as it goes");
-	else if (!x->is_dir && !x->is_stdout && status == 1 && (x->got_n != 4 || memcmp(x->got, "old\n", 4) != 0))
+	else if (!x->is_dir && !x->is_stdout && status == 1 && !is_text(x, "old\n", 4) &&
+	         !(is_removal(x->state->what) && is_text(x, x->want, x->want_n)))
 		wrong(x, at, status, "the old output is gone");
-	else if (leaves(".") || (x->is_dir && leaves(x->out)))
+	else if (!x->is_dir && !x->is_stdout && !has_mode(x->out))
+		wrong(x, at, status, "the old output's mode is gone");
+	else if (!is_removal(x->state->what) && (leaves(".") || leaves("cache") || (x->is_dir && leaves(x->out))))
 		wrong(x, at, status, "a temporary file is left");
 	if (leaves("."))
 		shell("rm -rf .[!.]*%.0s%.0s", "");

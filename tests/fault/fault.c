@@ -16,22 +16,27 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <poll.h>
 #include <sys/auxv.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <pthread.h>
 
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
@@ -123,10 +128,14 @@ static size_t shorter(size_t n)
 	return counting && fault_short && n > fault_short ? fault_short : n;
 }
 
-/* The first call of die_opts is one of fcntl, by either name. */
-static int first_call(int fd, int cmd, long arg)
+/* The first call of die_opts is one of fcntl, by either name. That a stream is closed it finds out by F_GETFD. */
+static int first_call(int fd, int cmd, long arg, const void *caller)
 {
 	counting = true;
+	if (cmd != F_GETFD && fails("fcntl", caller)) {
+		errno = EINVAL;
+		return -1;
+	}
 	return (int)syscall(SYS_fcntl, fd, cmd, arg);
 }
 
@@ -137,7 +146,7 @@ static int first_call(int fd, int cmd, long arg)
 		va_start(ap, cmd); \
 		long arg = va_arg(ap, long); \
 		va_end(ap); \
-		return first_call(fd, cmd, arg); \
+		return first_call(fd, cmd, arg, __builtin_return_address(0)); \
 	}
 FCNTL(fcntl64)
 FCNTL(fcntl)
@@ -324,6 +333,101 @@ int mkdir(const char *path, mode_t mode)
 	return (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
 }
 
+int chmod(const char *path, mode_t mode)
+{
+	FAILS("chmod", EPERM, -1);
+	return fchmodat(AT_FDCWD, path, mode, 0);
+}
+
+int unlink(const char *path)
+{
+	FAILS("unlink", EIO, -1);
+	return unlinkat(AT_FDCWD, path, 0);
+}
+
+int rmdir(const char *path)
+{
+	FAILS("rmdir", EIO, -1);
+	return unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+int remove(const char *path)
+{
+	FAILS("remove", EIO, -1);
+	return unlinkat(AT_FDCWD, path, 0) && (errno != EISDIR || unlinkat(AT_FDCWD, path, AT_REMOVEDIR)) ? -1 : 0;
+}
+
+/* --- what is where ------------------------------------------------------------------------- */
+
+int stat(const char *path, struct stat *st)
+{
+	FAILS("stat", EIO, -1);
+	return fstatat(AT_FDCWD, path, st, 0);
+}
+
+int lstat(const char *path, struct stat *st)
+{
+	FAILS("lstat", EIO, -1);
+	return fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+}
+
+int fstat(int fd, struct stat *st)
+{
+	FAILS("fstat", EIO, -1);
+	return fstatat(fd, "", st, AT_EMPTY_PATH);
+}
+
+int access(const char *path, int how)
+{
+	FAILS("access", EIO, -1);
+	return faccessat(AT_FDCWD, path, how, 0);
+}
+
+ssize_t readlink(const char *path, char *to, size_t n)
+{
+	FAILS("readlink", EIO, -1);
+	return readlinkat(AT_FDCWD, path, to, n);
+}
+
+/* --- the process --------------------------------------------------------------------------- */
+
+int poll(struct pollfd *p, nfds_t n, int ms)
+{
+	struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
+	FAILS("poll", ENOMEM, -1);
+	return ppoll(p, n, ms < 0 ? NULL : &t, NULL);
+}
+
+int madvise(void *p, size_t n, int advice)
+{
+	FAILS("madvise", ENOMEM, -1);
+	return (int)syscall(SYS_madvise, p, n, advice);
+}
+
+int dup(int fd)
+{
+	FAILS("dup", EMFILE, -1);
+	return (int)syscall(SYS_dup, fd);
+}
+
+int dup2(int fd, int to)
+{
+	FAILS("dup2", EIO, -1);
+	return fd == to ? to : (int)syscall(SYS_dup3, fd, to, 0);
+}
+
+int pipe(int fds[2])
+{
+	FAILS("pipe", EMFILE, -1);
+	return (int)syscall(SYS_pipe2, fds, 0);
+}
+
+int pipe2(int fds[2], int flags)
+{
+	FAILS("pipe", EMFILE, -1);
+	return (int)syscall(SYS_pipe2, fds, flags);
+}
+
 ssize_t getrandom(void *p, size_t n, unsigned flags)
 {
 	FAILS("getrandom", ENOSYS, -1);
@@ -344,6 +448,30 @@ int flock(int fd, int how)
 }
 
 /* --- the network ------------------------------------------------------------------------ */
+
+int socketpair(int domain, int type, int protocol, int fds[2])
+{
+	FAILS("socketpair", EMFILE, -1);
+	return (int)syscall(SYS_socketpair, domain, type, protocol, fds);
+}
+
+int eventfd(unsigned n, int flags)
+{
+	FAILS("eventfd", EMFILE, -1);
+	return (int)syscall(SYS_eventfd2, n, flags);
+}
+
+int setsockopt(int fd, int level, int name, const void *p, socklen_t n)
+{
+	FAILS("setsockopt", ENOPROTOOPT, -1);
+	return (int)syscall(SYS_setsockopt, fd, level, name, p, n);
+}
+
+int getsockopt(int fd, int level, int name, void *restrict p, socklen_t *restrict n)
+{
+	FAILS("getsockopt", ENOBUFS, -1);
+	return (int)syscall(SYS_getsockopt, fd, level, name, p, n);
+}
 
 int socket(int domain, int type, int protocol)
 {
@@ -412,6 +540,47 @@ DIR *opendir(const char *path)
 	return real(path);
 }
 
+struct dirent *readdir(DIR *dir)
+{
+	REAL(struct dirent *, "readdir", DIR *)
+	FAILS("readdir", EIO, NULL);
+	return real(dir);
+}
+
+int nftw(const char *path, __nftw_func_t each, int most, int flags)
+{
+	REAL(int, "nftw", const char *, __nftw_func_t, int, int)
+	FAILS("nftw", EMFILE, -1);
+	return real(path, each, most, flags);
+}
+
+int statvfs(const char *path, struct statvfs *fs)
+{
+	REAL(int, "statvfs", const char *, struct statvfs *)
+	FAILS("statvfs", EIO, -1);
+	return real(path, fs);
+}
+
+int mkostemp(char *path, int flags)
+{
+	REAL(int, "mkostemp", char *, int)
+	FAILS("mkostemp", EMFILE, -1);
+	return real(path, flags);
+}
+
+int sched_getaffinity(pid_t pid, size_t n, cpu_set_t *set)
+{
+	REAL(int, "sched_getaffinity", pid_t, size_t, cpu_set_t *)
+	FAILS("sched_getaffinity", EINVAL, -1);
+	return real(pid, n, set);
+}
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *want, struct addrinfo **got)
+{
+	REAL(int, "getaddrinfo", const char *, const char *, const struct addrinfo *, struct addrinfo **)
+	return fails("getaddrinfo", __builtin_return_address(0)) ? EAI_MEMORY : real(host, service, want, got);
+}
+
 char *realpath(const char *path, char *to)
 {
 	REAL(char *, "realpath", const char *, char *)
@@ -425,4 +594,88 @@ int pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*run)(void *
 	if (fails("pthread_create", __builtin_return_address(0)))
 		return EAGAIN;
 	return real(t, attr, run, arg);
+}
+
+/* --- streams: their own reads and writes do not pass here, so those who ask for them fail -------- */
+
+/* As after a read or write that failed. */
+static bool spoils(FILE *f, const char *what, int code, const void *caller)
+{
+	if (f == stderr || !fails(what, caller))
+		return false;
+	f->_flags |= 0x20; /* what ferror looks at */
+	errno = code;
+	return true;
+}
+
+#define SPOILS(f, what, code) spoils(f, what, code, __builtin_return_address(0))
+
+size_t fread(void *p, size_t size, size_t n, FILE *f)
+{
+	REAL(size_t, "fread", void *, size_t, size_t, FILE *)
+	return SPOILS(f, "fread", EIO) ? 0 : real(p, size, n, f);
+}
+
+size_t fwrite(const void *p, size_t size, size_t n, FILE *f)
+{
+	REAL(size_t, "fwrite", const void *, size_t, size_t, FILE *)
+	return SPOILS(f, "fwrite", ENOSPC) ? 0 : real(p, size, n, f);
+}
+
+int fputs(const char *s, FILE *f)
+{
+	REAL(int, "fputs", const char *, FILE *)
+	return SPOILS(f, "fputs", ENOSPC) ? EOF : real(s, f);
+}
+
+int puts(const char *s)
+{
+	REAL(int, "puts", const char *)
+	return SPOILS(stdout, "puts", ENOSPC) ? EOF : real(s);
+}
+
+int fputc(int c, FILE *f)
+{
+	REAL(int, "fputc", int, FILE *)
+	return SPOILS(f, "fputc", ENOSPC) ? EOF : real(c, f);
+}
+
+int putchar(int c)
+{
+	REAL(int, "putchar", int)
+	return SPOILS(stdout, "putchar", ENOSPC) ? EOF : real(c);
+}
+
+int printf(const char *fmt, ...)
+{
+	va_list ap;
+	if (SPOILS(stdout, "printf", ENOSPC))
+		return -1;
+	va_start(ap, fmt);
+	int n = vfprintf(stdout, fmt, ap);
+	va_end(ap);
+	return n;
+}
+
+int fprintf(FILE *f, const char *fmt, ...)
+{
+	va_list ap;
+	if (SPOILS(f, "fprintf", ENOSPC))
+		return -1;
+	va_start(ap, fmt);
+	int n = vfprintf(f, fmt, ap);
+	va_end(ap);
+	return n;
+}
+
+int fflush(FILE *f)
+{
+	REAL(int, "fflush", FILE *)
+	return f && SPOILS(f, "fflush", ENOSPC) ? EOF : real(f);
+}
+
+int fseek(FILE *f, long at, int whence)
+{
+	REAL(int, "fseek", FILE *, long, int)
+	return SPOILS(f, "fseek", EIO) ? -1 : real(f, at, whence);
 }

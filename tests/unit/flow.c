@@ -103,7 +103,7 @@ static const char *those(const char *out)
 	static char s[100];
 	s[0] = '\0';
 	for (int i = 1; i < 200; i++)
-		if (rundir_has(out, i))
+		if (rundir_has(out, i, &e) > 0)
 			snprintf(s + strlen(s), sizeof s - strlen(s), "%d ", i);
 	return s;
 }
