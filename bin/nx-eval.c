@@ -1,6 +1,7 @@
 /* nx-eval - how good a model is: loss, perplexity and accuracy on token records, as
  * HF's Trainer.evaluate has them; or answers against references, as SQuAD scores them. */
 #include "base/die.h"
+#include "base/num.h"
 #include "base/pool.h"
 #include "base/progress.h"
 #include "io/jsonl.h"
@@ -193,7 +194,7 @@ static int end_batch(struct job *j, struct err *e)
 		return -1;
 	for (size_t i = 0; i < d->n; i++)
 		if (!isfinite(j->score[i].nll))
-			return err_data(e, "the loss of record %zu is %g", j->total.records + i + 1, j->score[i].nll);
+			return err_data(e, "the loss of record %zu is %g", j->total.records + i + 1, num_shown(j->score[i].nll));
 	evaluate_add(&j->total, j->score, d->n);
 	if (each && put_lines(j, e))
 		return -1;

@@ -1,5 +1,6 @@
 /* nx-train - fine-tunes a model on token records, as HF's Trainer does. */
 #include "base/die.h"
+#include "base/num.h"
 #include "base/pool.h"
 #include "base/progress.h"
 #include "io/hub.h"
@@ -267,7 +268,7 @@ static double evaluate(struct job *j, int64_t step, double epoch)
 		die_keeping(j, &e);
 	log_line(j, trainlog_eval(&j->log, &l, progress_clock() - start, epoch, step));
 	if (!quiet && !j->bar.on)
-		die_warn("step %lld/%lld: eval_loss %.6g", (long long)step, (long long)j->plan->steps, l.loss);
+		die_warn("step %lld/%lld: eval_loss %.6g", (long long)step, (long long)j->plan->steps, num_shown(l.loss));
 	return l.loss;
 }
 

@@ -80,3 +80,8 @@ int num_f64(const char *s, size_t n, double *v)
 	*v = x;
 	return 0;
 }
+
+double num_shown(double v)
+{
+	return isnan(v) ? fabs(v) : v;
+}

@@ -11,4 +11,7 @@ int num_i64(const char *s, size_t n, int64_t *v);
 int num_u64(const char *s, size_t n, uint64_t *v);
 int num_f64(const char *s, size_t n, double *v); /* as strtod rounds, "C" locale */
 
+/* For printing: what is no number loses its sign, which says nothing. */
+double num_shown(double v);
+
 #endif

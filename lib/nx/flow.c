@@ -75,8 +75,8 @@ bool flow_metric(const struct flow_rule *r, struct flow *f, int64_t step, double
 {
 	if (!r->track)
 		return false;
-	bool first = f->best_step == 0;
-	bool better = first || (r->greater ? metric > f->best : metric < f->best);
+	bool number = isfinite(metric), first = number && f->best_step == 0;
+	bool better = first || (number && (r->greater ? metric > f->best : metric < f->best));
 	/* patience compares with the best before this one */
 	f->waited = first || (better && fabs(metric - f->best) > r->threshold) ? 0 : f->waited + 1;
 	if (better) {

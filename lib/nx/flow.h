@@ -42,7 +42,7 @@ int flow_plan(struct flow_rule *r, int64_t steps, bool best, struct err *e);
 
 /* What was seen so far. */
 struct flow {
-	int64_t best_step;  /* 0: nothing evaluated yet */
+	int64_t best_step;  /* 0: nothing evaluated yet, or no metric was a number */
 	double best;
 	int64_t waited;     /* evaluations since one was better */
 	int64_t best_saved; /* the step of the best checkpoint that was written, 0: none */

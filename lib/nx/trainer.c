@@ -1,5 +1,6 @@
 #include "nx/trainer.h"
 
+#include "base/num.h"
 #include "base/pool.h"
 #include "base/progress.h"
 #include "nx/evaluate.h"
@@ -315,10 +316,10 @@ static int not_finite(struct trainer *t, struct trainer_step *s, const char *wha
 		return -1;
 	unsigned long first = t->npick ? t->pick[0] + 1UL : 0;
 	if (bad)
-		snprintf(s->why, sizeof s->why, "the %s is %g; it comes from record %lu of the input", what, v, t->pick[k] + 1UL);
+		snprintf(s->why, sizeof s->why, "the %s is %g; it comes from record %lu of the input", what, num_shown(v), t->pick[k] + 1UL);
 	else
 		snprintf(s->why, sizeof s->why, "the %s is %g; no record gives that alone, the update's first is record %lu of the input",
-		         what, v, first);
+		         what, num_shown(v), first);
 	if (t->skipped >= t->r.skip_nan)
 		return err_data(e, "step %lld: %s", (long long)t->step + 1, s->why);
 	t->skipped++;

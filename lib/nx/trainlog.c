@@ -2,6 +2,8 @@
 
 #include "base/progress.h"
 
+#include <math.h>
+
 void trainlog_start(struct trainlog *l)
 {
 	l->start = progress_clock();
@@ -100,10 +102,12 @@ const char *trainlog_eval(struct trainlog *l, const struct trainer_loss *v, doub
 {
 	double per = seconds > 0 ? 1 / seconds : 0;
 	buf_reset(&l->line);
-	int bad = buf_printf(&l->line,
-	                     "{\"eval_loss\": %.9g, \"eval_runtime\": %.4f, \"eval_samples_per_second\": %.3f, "
-	                     "\"eval_steps_per_second\": %.3f, \"epoch\": %.9g, \"step\": %lld}",
-	                     v->loss, seconds, (double)v->records * per, (double)v->batches * per, epoch, (long long)step);
+	int bad = isfinite(v->loss) ? buf_printf(&l->line, "{\"eval_loss\": %.9g, ", v->loss)
+	                            : buf_adds(&l->line, "{\"eval_loss\": null, ");
+	bad |= buf_printf(&l->line,
+	                  "\"eval_runtime\": %.4f, \"eval_samples_per_second\": %.3f, "
+	                  "\"eval_steps_per_second\": %.3f, \"epoch\": %.9g, \"step\": %lld}",
+	                  seconds, (double)v->records * per, (double)v->batches * per, epoch, (long long)step);
 	return keep(l, bad);
 }
 

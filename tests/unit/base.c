@@ -35,6 +35,9 @@ static void numbers(void)
 	char big[101];
 	memset(big, '1', 100);
 	TEST(num_f64(big, 100, &d) == 0 && d > 1e99, "a number of 100 digits");
+	char shown[80];
+	snprintf(shown, sizeof shown, "%g %g %g %g", num_shown(NAN), num_shown(-(double)NAN), num_shown(-1.5), num_shown(-HUGE_VAL));
+	TEST(strcmp(shown, "nan nan -1.5 -inf") == 0, "what is no number has no sign: %s", shown);
 }
 
 static void bytes(void)

@@ -85,6 +85,10 @@ static void metrics(void)
 	     "better by less than the threshold is waited over, and the best all the same");
 	TEST(stops((struct flow_rule){.track = true, .greater = true, .patience = 4}, v, 9, &best) == 5 && best == 1, "the greatest");
 	TEST(stops((struct flow_rule){.track = true, .patience = 1}, v, 1, &best) == 0, "the first is never the end");
+	static const double lost[] = {NAN, INFINITY, 5, NAN, NAN};
+	TEST(stops((struct flow_rule){.track = true}, lost, 5, &best) == 0 && best == 3, "what is no number is never the best");
+	TEST(stops((struct flow_rule){.track = true, .patience = 2}, lost, 5, &best) == 2 && best == 0, "and is waited over");
+	TEST(stops((struct flow_rule){.track = true, .patience = 3, .greater = true}, lost, 5, &best) == 0 && best == 3, "nor the greatest");
 }
 
 static void make(const char *out, const int *steps)
