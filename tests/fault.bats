@@ -47,6 +47,7 @@ faults() {
 		cat "$T/log"
 		return 1
 	}
+	if [ -n "${NX_DEEP:-}" ]; then echo "# $program $*: $(tail -n 1 "$T/log")" >&3; fi
 	grep -q '^[1-9][0-9]* faults of .* 0 failed$' "$T/log"
 	# fewer, and the program's own calls were not among them
 	[ "$(sed -n 's/.* of \([0-9]*\) calls.*/\1/p' "$T/log")" -ge 20 ]

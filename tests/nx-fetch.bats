@@ -188,10 +188,15 @@ bad_list() {
 
 @test "bytes from elsewhere than asked for are not taken: the file is asked for anew" {
 	mkdir -p $CACHE/blobs
-	head -c 5000 "$M/model.safetensors" >"$CACHE/blobs/$WEIGHTS.incomplete"
-	fetch hub-wrongrange org/tiny >out
-	complete
-	[ "$(grep "/cdn/$WEIGHTS " "$LOG" | sed 's/.* range=//' | tr '\n' '|')" = 'bytes=5000- | |' ]
+	# from the beginning, and from 2^64 and 5000, which is another number than 5000
+	for mode in hub-wrongrange hub-hugerange; do
+		: >"$LOG"
+		rm -f "$CACHE/blobs"/*
+		head -c 5000 "$M/model.safetensors" >"$CACHE/blobs/$WEIGHTS.incomplete"
+		fetch $mode org/tiny >out
+		complete
+		[ "$(grep "/cdn/$WEIGHTS " "$LOG" | sed 's/.* range=//' | tr '\n' '|')" = 'bytes=5000- | |' ]
+	done
 }
 
 @test "a wrong checksum is an error, and nothing is kept of it" {

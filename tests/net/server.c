@@ -316,6 +316,8 @@ static void send_file(const struct ask *a, int code, const char *head, char *p, 
 		code = 206;
 		snprintf(range, sizeof range, "Content-Range: bytes %lld-%zu/%zu\r\n",
 		         strcmp(a->mode, "hub-wrongrange") ? start : 0, n - 1, n);
+		if (strcmp(a->mode, "hub-hugerange") == 0) /* 2^64 and start: its last 64 bits are right */
+			snprintf(range, sizeof range, "Content-Range: bytes 184467440737%08lld-%zu/%zu\r\n", 9551616 + start, n - 1, n);
 	}
 	if (strcmp(a->mode, "hub-flip") == 0 && n > 10)
 		p[10] ^= 1;
