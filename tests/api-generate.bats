@@ -34,10 +34,7 @@ names() {
 live_question() {
 	exec 5>in
 	echo '{"text": "live"}' >&5
-	for _ in $(seq 100); do
-		if [ -s got ]; then break; fi
-		sleep 0.02
-	done
+	await test -s got
 }
 
 asked() {
@@ -86,7 +83,7 @@ at_once() {
 
 @test "many are asked at once, no more than wished, and come out in order" {
 	for i in 9 1 5 2 8 3; do echo "{\"text\": \"wait ${i}0 $i\"}"; done >waits
-	ask ok -j 3 waits >got
+	ask gather3 -j 3 waits >got
 	[ "$(sed 's/.*wait .0 \(.\)".*/\1/' got | tr -d '\n')" = 915283 ]
 	[ "$(at_once)" = 3 ]
 	: >"$LOG"
@@ -291,13 +288,12 @@ at_once() {
 }
 
 @test "an interrupted run is gone on with: what was answered is not asked again" {
-	names 30 | sed '20s/: "/: "wait 3000 /' >many
+	# one that takes longer than all the test, so that whenever the signal comes it finds the run under way
+	names 30 | sed '20s/: "/: "wait 600000 /' >many
 	env --default-signal=INT "$BIN/api-generate" -m a-model -u "$URL/ok/v1" -j 2 -o made many 2>err &
 	pid=$!
-	for _ in $(seq 100); do
-		if [ -e made.partial ] && [ "$(grep -c . made.partial 2>/dev/null || true)" -ge 20 ]; then break; fi
-		sleep 0.02
-	done
+	holds_20() { [ "$(wc -l <made.partial)" -ge 20 ]; }
+	await holds_20
 	kill -INT "$pid"
 	got=0
 	wait "$pid" || got=$?
@@ -308,7 +304,7 @@ at_once() {
 	fails 1 ask ok -o made many
 	says 'made.partial holds answers of a run that did not end: --resume goes on with them' err
 	: >"$LOG"
-	sed -i 's/wait 3000 //' many
+	sed -i 's/wait 600000 //' many
 	fails 0 ask ok -j 2 -o made --resume many
 	[ "$(asked)" = $((30 - kept)) ]
 	says "$kept answers of the run before were used" err

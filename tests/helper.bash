@@ -83,6 +83,16 @@ fails() {
 	fi
 }
 
+# await CMD ...: until it succeeds, two minutes at most: a machine may be busy, and a program run by valgrind.
+await() {
+	for _ in $(seq 2400); do
+		if "$@"; then return; fi
+		sleep 0.05
+	done 2>/dev/null
+	echo "in vain: $*"
+	return 1
+}
+
 # need_preload: for tests under LD_PRELOAD; a sanitizer has an allocator of its own.
 need_preload() {
 	if nm -D "$BIN/nx-info" 2>/dev/null | grep -q __asan_init; then skip "the programs are built with a sanitizer"; fi

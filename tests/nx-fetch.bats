@@ -308,10 +308,7 @@ bad_list() {
 	ulimit -Sc "$(ulimit -Hc)"
 	HF_ENDPOINT=$URL/hub-slow "$BIN/nx-fetch" org/tiny >out 3>&- &
 	pid=$!
-	for _ in $(seq 100); do
-		if [ -s "$LOG" ]; then break; fi
-		sleep 0.02
-	done
+	await test -s "$LOG"
 	grep -Eq '^Max core file size +1 ' /proc/$pid/limits
 	wait $pid
 }

@@ -148,7 +148,7 @@ killed() {
 				--save-strategy no --log $sig.log few.jsonl
 		) >out 2>err 3>&- &
 		pid=$!
-		for i in $(seq 200); do [ -s $sig.log ] && break; sleep 0.02; done
+		await test -s $sig.log
 		kill -$sig $pid
 		got=0
 		wait $pid || got=$?

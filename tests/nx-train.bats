@@ -308,8 +308,7 @@ value() {
 	# not through a function, whose shell would be killed instead
 	"$BIN/nx-train" -q -m model -o new --num-train-epochs 1000 --batch-size 1 --log log.jsonl tokens.nxs >out 3>&- &
 	pid=$!
-	for i in $(seq 200); do [ -s log.jsonl ] && break; sleep 0.05; done
-	[ -s log.jsonl ]
+	await test -s log.jsonl
 	kill -9 $pid
 	wait $pid || true
 	run ! kill -0 $pid

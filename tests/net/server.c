@@ -127,6 +127,20 @@ static void good(const struct ask *a)
 	answer(a, 200, "application/json; charset=utf-8", "", body);
 }
 
+/* As good, but none is answered until so many were under way together, or after half a minute. */
+static void gather(const struct ask *a)
+{
+	static int gathered;
+	int most = atoi(a->mode + strlen("gather"));
+	for (int i = 0; i < 3000 && !__atomic_load_n(&gathered, __ATOMIC_SEQ_CST); i++) {
+		if (__atomic_load_n(&now, __ATOMIC_SEQ_CST) >= most)
+			__atomic_store_n(&gathered, 1, __ATOMIC_SEQ_CST);
+		else
+			nap(10);
+	}
+	good(a);
+}
+
 static void first(const struct ask *a)
 {
 	int times = 1, status = 500;
@@ -367,7 +381,7 @@ static void hub(const struct ask *a)
 static const struct {
 	const char *mode; /* begins with it */
 	void (*answer)(const struct ask *a);
-} modes[] = {{"ok", good},           {"first", first},       {"status-", status}, {"later", later},       {"cut-", cut},
+} modes[] = {{"ok", good},           {"gather", gather},     {"first", first},       {"status-", status}, {"later", later},       {"cut-", cut},
              {"hang", hang},         {"huge", huge},         {"redirect-", redirect}, {"tell-key", tell_key}, {"chunked", chunked},
              {"hub", hub},           {"", body_of}};
 
