@@ -10,7 +10,7 @@
 #include "text/bpe.h"
 #include "text/column.h"
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,8 +42,7 @@ enum { APART = 128 };
 
 /* What one thread works with. */
 struct worker {
-	_Alignas(APART) atomic_flag busy;
-	struct bpe *tok;
+	_Alignas(APART) struct bpe *tok;
 	struct bpe_ids ids;
 	struct bpe_ends ends; /* of many lines' ids */
 	struct arena arena;
@@ -67,21 +66,27 @@ struct batch {
 	uint64_t skip_line; /* of the first record skipped */
 };
 
-/* Threads take batches as they come to them: many small ones, so that they end a turn together. */
-enum { SHARE = 16, SHARED_BLOCK = 64 * 1024 };
+/* Batches a thread. Where one takes long, the others go on for so many before they wait for it. */
+enum { IN_FLIGHT = 4, BLOCK = 64 * 1024 };
 
-/* The batches that are encoded together; rc and broken: how the reading of more went. */
-struct turn {
+/* Batches are read and written in order, one at a time; any number are encoded meanwhile. */
+struct queue {
+	pthread_mutex_t lock; /* for all below, and for what only the one who reads or writes touches */
+	pthread_cond_t changed;
 	struct batch *batch;
-	int most, n, rc;
-	struct err broken;
+	struct batch **idle; /* the one used last is taken first: its memory is near */
+	struct batch **due;  /* due[k % most]: batch k, once it is encoded */
+	int most, nidle;
+	uint64_t read, written;
+	bool reading, writing;
+	bool end;    /* there is no more to read ... */
+	bool failed; /* ... or to write */
 };
 
 struct job {
 	struct worker *worker;
-	struct turn turn[2];
-	int now; /* the turn being encoded */
-	int rc;  /* what the other one came to, and why */
+	struct queue q;
+	int rc; /* what reading came to, and why; or why writing failed */
 	struct err why;
 	struct lines in;
 	struct record_out *out;
@@ -403,72 +408,85 @@ static int take(struct job *j, struct batch *b, struct err *e)
 	return at_line(b, j->line, e);
 }
 
-static int read_turn(struct job *j, struct turn *t)
+/* --- many batches -------------------------------------------------------------------------- */
+
+/* Puts the batch that is due where it belongs. */
+static void put_next(struct job *j)
 {
-	t->n = 0;
-	t->rc = 1;
-	while (t->n < t->most && (t->rc = lines_next(&j->in, &t->batch[t->n].in, &t->broken)) > 0)
-		t->n++;
-	return t->n;
+	struct queue *q = &j->q;
+	struct batch **b = &q->due[q->written % (unsigned)q->most];
+	struct err e;
+	q->writing = true;
+	pthread_mutex_unlock(&q->lock);
+	int rc = take(j, *b, &e);
+	pthread_mutex_lock(&q->lock);
+	q->writing = false;
+	q->written++;
+	q->idle[q->nidle++] = *b;
+	*b = NULL;
+	if (rc == 0)
+		return;
+	q->failed = true;
+	j->rc = rc;
+	j->why = e;
 }
 
-static int take_turn(struct job *j, struct turn *t, struct err *e)
+/* The next batch's lines, which are then near to the thread that encodes them. false: there are none. */
+static bool read_next(struct job *j, struct batch *b)
 {
-	for (int i = 0; i < t->n; i++)
-		if (take(j, &t->batch[i], e))
-			return -1;
-	if (t->rc < 0)
-		*e = t->broken;
-	return t->rc;
+	struct queue *q = &j->q;
+	struct err e;
+	q->reading = true;
+	pthread_mutex_unlock(&q->lock);
+	int rc = lines_next(&j->in, &b->in, &e);
+	pthread_mutex_lock(&q->lock);
+	q->reading = false;
+	if (rc > 0)
+		return true;
+	q->end = true;
+	if (!q->failed)
+		j->rc = rc;
+	if (!q->failed && rc)
+		j->why = e;
+	return false;
 }
 
-/* One thread: each block is read, encoded and written before the next is waited for. */
-static int run_alone(struct job *j, struct err *e)
+static void encode_next(struct job *j, struct worker *w)
 {
-	struct turn *t = &j->turn[0];
-	int rc;
-	do {
-		read_turn(j, t);
-		for (int i = 0; i < t->n; i++)
-			encode_batch(&j->worker[0], &t->batch[i]);
-		rc = take_turn(j, t, e);
-	} while (rc > 0);
-	return rc;
+	struct queue *q = &j->q;
+	struct batch *b = q->idle[--q->nidle];
+	if (!read_next(j, b)) {
+		q->idle[q->nidle++] = b;
+		return;
+	}
+	uint64_t k = q->read++;
+	pthread_cond_broadcast(&q->changed);
+	pthread_mutex_unlock(&q->lock);
+	encode_batch(w, b);
+	pthread_mutex_lock(&q->lock);
+	q->due[k % (unsigned)q->most] = b;
 }
 
+/* Whoever is free does what is to be done: what can be written goes out before more is waited
+ * for. Batches read before an error are still encoded and written. */
 static void work(void *arg, int i)
 {
 	struct job *j = arg;
-	struct worker *w = j->worker;
-	struct turn *other = &j->turn[!j->now];
-	if (i == 0) {
-		j->rc = take_turn(j, other, &j->why);
-		if (j->rc > 0)
-			read_turn(j, other);
-		return;
+	struct queue *q = &j->q;
+	pthread_mutex_lock(&q->lock);
+	while (!q->failed && !(q->end && q->read == q->written)) {
+		bool writes = !q->writing && q->due[q->written % (unsigned)q->most];
+		if (writes)
+			put_next(j);
+		else if (!q->reading && !q->end && q->nidle)
+			encode_next(j, &j->worker[i]);
+		else {
+			pthread_cond_wait(&q->changed, &q->lock);
+			continue;
+		}
+		pthread_cond_broadcast(&q->changed);
 	}
-	while (atomic_flag_test_and_set(&w->busy))
-		w = w + 1 < j->worker + threads ? w + 1 : j->worker;
-	encode_batch(w, &j->turn[j->now].batch[i - 1]);
-	atomic_flag_clear(&w->busy);
-}
-
-/* Many threads: while they encode one turn's batches, one of them writes what became of the turn
- * before and reads the next. What is read before an error is still encoded and written. */
-static int run_shared(struct job *j, struct pool *pool, struct err *e)
-{
-	read_turn(j, &j->turn[0]);
-	j->turn[1].rc = 1;
-	for (j->now = 0;; j->now = !j->now) {
-		struct turn *t = &j->turn[j->now];
-		pool_run(pool, t->n + 1, work, j);
-		if (j->rc < 0)
-			*e = j->why;
-		if (j->rc < 0)
-			return -1;
-		if (t->rc <= 0)
-			return take_turn(j, t, e);
-	}
+	pthread_mutex_unlock(&q->lock);
 }
 
 static void check_options(void)
@@ -500,23 +518,49 @@ static void *zeros_apart(size_t size)
 	return p ? memset(p, 0, size) : NULL;
 }
 
+static int open_queue(struct queue *q)
+{
+	size_t n = IN_FLIGHT * (size_t)threads;
+	pthread_mutex_init(&q->lock, NULL);
+	pthread_cond_init(&q->changed, NULL);
+	q->most = (int)n;
+	q->batch = zeros_apart(n * sizeof *q->batch);
+	q->idle = calloc(n, sizeof *q->idle);
+	q->due = calloc(n, sizeof *q->due);
+	if (!q->batch || !q->idle || !q->due)
+		return -1;
+	while (q->nidle < q->most) {
+		q->idle[q->nidle] = &q->batch[q->nidle];
+		q->nidle++;
+	}
+	return 0;
+}
+
+static void close_queue(struct queue *q)
+{
+	for (int i = 0; i < q->most; i++) {
+		lines_block_release(&q->batch[i].in);
+		buf_release(&q->batch[i].out);
+	}
+	free(q->batch);
+	free(q->idle);
+	free(q->due);
+	pthread_mutex_destroy(&q->lock);
+	pthread_cond_destroy(&q->changed);
+}
+
 static void open_all(struct job *j, int argc, char **argv)
 {
 	struct err e;
 	struct shard_head head;
 	j->worker = zeros_apart((size_t)threads * sizeof *j->worker);
-	for (int i = 0; i < 2; i++) {
-		j->turn[i].most = threads > 1 ? SHARE * (int)threads : 1;
-		j->turn[i].batch = zeros_apart((size_t)j->turn[i].most * sizeof *j->turn[i].batch);
-	}
-	if (!j->worker || !j->turn[0].batch || !j->turn[1].batch) {
+	if (!j->worker || open_queue(&j->q)) {
 		err_mem(&e);
 		die_err(&e);
 	}
 	if (bpe_find(&j->worker[0].tok, tokenizer, &e) || lines_open(&j->in, argc, argv, &e))
 		die_err(&e);
-	if (threads > 1)
-		j->in.block = SHARED_BLOCK;
+	j->in.block = BLOCK;
 	open_out(j, &head);
 	for (int i = 0; i < threads; i++) {
 		struct worker *w = &j->worker[i];
@@ -529,13 +573,7 @@ static void open_all(struct job *j, int argc, char **argv)
 
 static void close_all(struct job *j)
 {
-	for (struct turn *t = j->turn; t < j->turn + 2; t++) {
-		for (int i = 0; i < t->most; i++) {
-			lines_block_release(&t->batch[i].in);
-			buf_release(&t->batch[i].out);
-		}
-		free(t->batch);
-	}
+	close_queue(&j->q);
 	for (int i = (int)threads - 1; i >= 0; i--) {
 		struct worker *w = &j->worker[i];
 		bpe_close(w->tok);
@@ -569,11 +607,11 @@ int main(int argc, char **argv)
 	if (!pool)
 		die_now("cannot start %lld threads", (long long)threads);
 	open_all(&j, argc, argv);
-	int rc = threads > 1 ? run_shared(&j, pool, &e) : run_alone(&j, &e);
+	pool_run(pool, (int)threads, work, &j);
 	progress_end(&j.bar);
-	if (rc) {
+	if (j.rc) {
 		record_abort(j.out);
-		die_err(&e);
+		die_err(&j.why);
 	}
 	if (record_commit(j.out, &e))
 		die_err(&e);
