@@ -78,6 +78,10 @@ faults() {
 	faults 1 - shard-cat -q -t jsonl "$IN/g.bin"
 	cp "$IN/d.jsonl" stdin
 	faults 1 out split -q --test-size 0.25 --train out --test "$IN/test"
+	# two files, of which none stands beside another run's: behind a failure the old pair is there, or no .bin
+	mkdir seed
+	"$BIN/shard-cat" -q -t megatron -T "$TOK" -o seed/p <(head -n 2 "$IN/t.jsonl")
+	faults 1 out/ shard-cat -q -t megatron -o out/p "$IN/t.nxs"
 }
 
 @test "model programs: any failing call is an error in one line, and nothing is left behind" {
