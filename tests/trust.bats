@@ -101,6 +101,26 @@ safetensors() {
 	says 1048576 out
 }
 
+@test "a file that cannot be looked at is none that is missing" {
+	local f
+	init -o m
+	echo '{"input_ids": [1, 2, 3]}' >in
+	for f in generation_config.json tokenizer_config.json tokenizer.json adapter_config.json model.safetensors; do
+		cp -r m n
+		ln -sf $f n/$f
+		refused "n/$f: Too many levels of symbolic links" "$BIN/nx-generate" -q -m n -p a
+		rm -r n
+	done
+	ln -s prompt_template.txt m/prompt_template.txt
+	refused "m/prompt_template.txt: Too many levels" "$BIN/nx-generate" -q -m m --template model -p a
+	refused "m/prompt_template.txt: Too many levels" "$BIN/nx-train" -q -m m --max-steps 1 -o out2 in
+	[ ! -e out2 ]
+	ln -s loop loop
+	refused "loop: Too many levels" env HF_TOKEN_PATH=loop HF_ENDPOINT=http://127.0.0.1:1 "$BIN/nx-fetch" --retries 0 org/none
+	refused "loop: Too many levels" "$BIN/nx-info" loop
+	refused "loop: Too many levels" "$BIN/bpe-encode" -q -T "$TOK" -o loop in
+}
+
 @test "a link as the output stays a link, and a secret's mode stays" {
 	echo '{"text": "a"}' >in
 	mkdir d
