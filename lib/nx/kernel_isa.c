@@ -15,19 +15,19 @@
 #define SIMD _Pragma("omp simd")
 
 enum { LANES = 16 };
-/* The statements for each j in [0, n), l = j % LANES: `acc[l] += x[j];` sums x. */
+/* The statements for each j in [0, n), l = j % LANES: `acc[l] += x[j];` sums x. Partial sums stay in registers
+ * only in a loop that is nothing but whole groups of lanes. */
 #define BY_LANES(n, ...) \
-	for (int j0 = 0; j0 < (n); j0 += LANES) { \
-		if ((n)-j0 >= LANES) { \
+	{ \
+		int j0 = 0; \
+		for (; j0 + LANES <= (n); j0 += LANES) \
 			SIMD for (int l = 0; l < LANES; l++) { \
 				int j = j0 + l; \
 				__VA_ARGS__ \
 			} \
-		} else { \
-			for (int l = 0; l < (n)-j0; l++) { \
-				int j = j0 + l; \
-				__VA_ARGS__ \
-			} \
+		for (int l = 0; l < (n)-j0; l++) { \
+			int j = j0 + l; \
+			__VA_ARGS__ \
 		} \
 	}
 
@@ -148,11 +148,23 @@ INLINE void set_lanes(float acc[LANES], float v)
 		acc[l] = v;
 }
 
+/* acc[l] = each pair of a half's a and the other's b in turn, until one is left. */
+#define FOLD(acc, w, expr) \
+	for (int l = 0; l < (w); l++) { \
+		float a = (acc)[l], b = (acc)[l + (w)]; \
+		(acc)[l] = expr; \
+	}
+#define FOLD_ALL(acc, expr) \
+	do { \
+		FOLD(acc, 8, expr) \
+		FOLD(acc, 4, expr) \
+		FOLD(acc, 2, expr) \
+		FOLD(acc, 1, expr) \
+	} while (0)
+
 INLINE float sum_lanes(float acc[LANES])
 {
-	for (int w = LANES / 2; w; w /= 2)
-		for (int l = 0; l < w; l++)
-			acc[l] += acc[l + w];
+	FOLD_ALL(acc, a + b);
 	return acc[0];
 }
 
@@ -172,22 +184,65 @@ INLINE float dot(const float *a, const float *b, int n)
 	return sum_lanes(acc);
 }
 
-INLINE float largest(const float *x, int n)
+/* The last numbers of a row, less than LANES of them, as a group: beside them is what changes nothing. */
+INLINE void fill_up(float group[LANES], const float *x, int n)
 {
-	float acc[LANES];
+	set_lanes(group, -INFINITY);
+	memcpy(group, x, (size_t)n * sizeof *x);
+}
+
+/* n of a group of LANES that may be read. */
+INLINE void largest_of(float acc[LANES], const float *x, int n)
+{
+	SIMD for (int l = 0; l < LANES; l++) {
+		float v = l < n ? x[l] : -INFINITY;
+		acc[l] = v > acc[l] ? v : acc[l];
+	}
+}
+
+/* The first `room` numbers from x on may be read. */
+INLINE float largest(const float *x, int n, int room)
+{
+	float acc[LANES], last[LANES];
+	int j = 0;
 	set_lanes(acc, -INFINITY);
-	BY_LANES(n, acc[l] = x[j] > acc[l] ? x[j] : acc[l];)
-	for (int l = 1; l < LANES; l++)
-		acc[0] = acc[l] > acc[0] ? acc[l] : acc[0];
+	for (; j + LANES <= n; j += LANES)
+		largest_of(acc, x + j, LANES);
+	if (j < n && j + LANES <= room) {
+		largest_of(acc, x + j, n - j);
+	} else if (j < n) {
+		fill_up(last, x + j, n - j);
+		largest_of(acc, last, LANES);
+	}
+	FOLD_ALL(acc, b > a ? b : a);
 	return acc[0];
 }
 
-/* x = exp(a x - b), and their sum. */
-INLINE float exp_sum(float *x, int n, float a, float b)
+/* The same where also what stands behind the n numbers may be written: it becomes 0. */
+INLINE void exp_and_add(float acc[LANES], float *x, int n, float a, float b)
 {
-	float acc[LANES];
+	SIMD for (int l = 0; l < LANES; l++) {
+		float v = l < n ? x[l] : -INFINITY;
+		x[l] = exp1(muladd(v, a, -b));
+		acc[l] += x[l];
+	}
+}
+
+/* x = exp(a x - b), and their sum. a > 0. The first `room` numbers may be written; those behind n are used up. */
+INLINE float exp_sum(float *x, int n, int room, float a, float b)
+{
+	float acc[LANES], last[LANES];
+	int j = 0;
 	set_lanes(acc, 0);
-	BY_LANES(n, x[j] = exp1(muladd(x[j], a, -b)); acc[l] += x[j];)
+	for (; j + LANES <= n; j += LANES)
+		exp_and_add(acc, x + j, LANES, a, b);
+	if (j < n && j + LANES <= room) {
+		exp_and_add(acc, x + j, n - j, a, b);
+	} else if (j < n) {
+		fill_up(last, x + j, n - j);
+		exp_and_add(acc, last, LANES, a, b);
+		memcpy(x + j, last, (size_t)(n - j) * sizeof *x);
+	}
 	return sum_lanes(acc);
 }
 
@@ -389,7 +444,7 @@ static void softmax(float *s, int ld, float *lse, int m, int seen, int width, fl
 {
 	for (int r = 0; r < m; r++, s += ld) {
 		int n = seen + r;
-		float max = a * largest(s, n), total = exp_sum(s, n, a, max);
+		float max = a * largest(s, n, width), total = exp_sum(s, n, width, a, max);
 		scale(s, 1 / total, (size_t)n);
 		clear(s, n, width);
 		lse[r] = max + logf(total);
@@ -442,10 +497,12 @@ enum { CHUNK = 1024 };
 
 static double xent(float *x, int v, int label, float a)
 {
-	float max = largest(x, v), at = x[label];
+	float max = largest(x, v, v), at = x[label];
 	double total = 0;
-	for (int from = 0; from < v; from += CHUNK)
-		total += (double)exp_sum(x + from, v - from < CHUNK ? v - from : CHUNK, 1, max);
+	for (int from = 0; from < v; from += CHUNK) {
+		int n = v - from < CHUNK ? v - from : CHUNK;
+		total += (double)exp_sum(x + from, n, n, 1, max);
+	}
 	if (a != 0) {
 		scale(x, (float)((double)a / total), (size_t)v);
 		x[label] -= a;
