@@ -31,7 +31,7 @@ struct rows {
 	float *qkv;          /* (cap, 3C) [head][q,k,v][hd] */
 	float *att;          /* (cap, C) */
 	float *mean, *rstd;  /* (cap) what layernorm keeps for the way back: not used here */
-	float *h[STEPS];     /* (cap, C) after a LayerNorm */
+	float *h;            /* (cap, C) after a LayerNorm */
 	float *ready[STEPS]; /* (cap, C) what a product reads, as it wants it */
 	float *active;       /* (cap, F) the same of what the activation made */
 	int cap;
@@ -133,8 +133,8 @@ static size_t place_rows(struct rows *r, const struct config *c, size_t n)
 		float **p;
 		size_t width;
 	} all[] = {{&r->x, C},       {&r->qkv, 3 * C},     {&r->att, C},         {&r->mean, 1},
-	           {&r->rstd, 1},    {&r->h[0], C},        {&r->h[1], C},        {&r->ready[0], ready},
-	           {&r->ready[1], ready}, {&r->active, ready_row(c->ffn)}};
+	           {&r->rstd, 1},    {&r->h, C},           {&r->ready[0], ready}, {&r->ready[1], ready},
+	           {&r->active, ready_row(c->ffn)}};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		*all[i].p = r->own ? r->own + at : NULL;
 		at += (n * all[i].width + 15) / 16 * 16;
@@ -190,7 +190,8 @@ struct step {
 	const float *norm_w, *norm_b; /* LayerNorm comes first, unless NULL */
 	bool activate;              /* the result is activated and made ready, in d->r.active, */
 	enum gemm_type then;        /* for a matrix of this type; p.y is nowhere */
-	float *h, *ready;           /* room of the product's own */
+	int skip, of;               /* not wanted are the first `skip` of each `of` rows of w, multiples of GEMM_PANEL */
+	float *ready;               /* room of the product's own */
 };
 
 /* Products that can run side by side: task i multiplies a chunk of rows by a slice of
@@ -207,26 +208,31 @@ static int cut(int n, int parts, int i)
 	return (int)((int64_t)n * i / parts);
 }
 
-/* Rows from .. to - 1, all of one chunk. */
-static void prepare_rows(const struct decode *d, const struct step *t, int from, int to)
+/* LayerNorm of n rows. Of two of the same rows the second has the first one's mean and deviation. */
+static const float *norm(const struct decode *d, const struct step *t, bool again, int from, int n)
 {
 	int cols = t->p.w.cols;
-	size_t at = (size_t)from * (size_t)cols;
-	const float *x = t->x + at;
-	if (t->norm_w) {
-		d->kr->layernorm(t->h + at, d->r.mean + from, d->r.rstd + from, x, t->norm_w, t->norm_b, to - from, cols,
-		                 (float)d->f->cfg.ln_eps);
-		x = t->h + at;
-	}
-	d->gm->prepare(t->ready + (size_t)from * ready_row(cols), t->p.w.type, x, cols, to - from, cols, 0, cols);
+	float *h = d->r.h + (size_t)from * (size_t)cols, *mean = d->r.mean + from, *rstd = d->r.rstd + from;
+	const float *x = t->x + (size_t)from * (size_t)cols;
+	if (again)
+		d->kr->layernorm_again(h, x, mean, rstd, t->norm_w, t->norm_b, n, cols);
+	else
+		d->kr->layernorm(h, mean, rstd, x, t->norm_w, t->norm_b, n, cols, (float)d->f->cfg.ln_eps);
+	return h;
 }
 
+/* Rows of a chunk as each of the products wants them. */
 static void prepare_chunk(void *arg, int i)
 {
 	const struct stage *s = arg;
-	for (const struct step *t = s->s; t < s->s + s->n; t++)
-		if (t->x)
-			prepare_rows(s->d, t, cut(t->p.n, s->chunks, i), cut(t->p.n, s->chunks, i + 1));
+	for (const struct step *t = s->s; t < s->s + s->n; t++) {
+		int cols = t->p.w.cols, from = cut(t->p.n, s->chunks, i), n = cut(t->p.n, s->chunks, i + 1) - from;
+		bool again = t > s->s && t[-1].norm_w && t[-1].x == t->x;
+		if (!t->x)
+			continue;
+		const float *x = t->norm_w ? norm(s->d, t, again, from, n) : t->x + (size_t)from * (size_t)cols;
+		s->d->gm->prepare(t->ready + (size_t)from * ready_row(cols), t->p.w.type, x, cols, n, cols, 0, cols);
+	}
 }
 
 /* The rows from .. to - 1 of w by a chunk whose first row is `at`. The result is activated and made ready
@@ -245,6 +251,21 @@ static void multiply_active(const struct decode *d, const struct step *t, struct
 	}
 }
 
+/* The rows from .. to - 1 of w that are wanted. */
+static void multiply_wanted(const struct decode *d, const struct step *t, struct gemm_product p, int from, int to)
+{
+	float *y = p.y;
+	for (int o = from, end; o < to; o = end) {
+		int in = t->of ? o % t->of : 0;
+		end = t->of && o - in + t->of < to ? o - in + t->of : to;
+		if (in < t->skip)
+			o += t->skip - in;
+		p.y = y + (o - from);
+		if (o < end)
+			d->gm->run(&p, o, end);
+	}
+}
+
 static void multiply_slice(const struct stage *s, const struct step *t, int chunk, int part)
 {
 	struct gemm_product p = t->p;
@@ -258,7 +279,7 @@ static void multiply_slice(const struct stage *s, const struct step *t, int chun
 		multiply_active(s->d, t, p, at, from, to);
 	} else if (from < to) {
 		p.y += (size_t)at * (size_t)p.ldy + (size_t)from;
-		s->d->gm->run(&p, from, to);
+		multiply_wanted(s->d, t, p, from, to);
 	}
 }
 
@@ -276,7 +297,6 @@ static void run_stage(struct decode *d, const struct step *s, int n)
 	struct stage t = {d, own, n, (s->p.n + CHUNK - 1) / CHUNK, 1};
 	for (int i = 0; i < n; i++) {
 		own[i] = s[i];
-		own[i].h = d->r.h[i];
 		own[i].ready = d->r.ready[i];
 	}
 	t.slices = (wanted + t.chunks - 1) / t.chunks;
@@ -315,37 +335,57 @@ static struct step activated(struct step s, enum gemm_type then)
 	return s;
 }
 
+/* Of queries, keys and values keys and values alone. */
+static struct step no_queries(const struct decode *d, struct step s)
+{
+	if (d->f->cfg.head_dim % GEMM_PANEL == 0) {
+		s.skip = d->f->cfg.head_dim;
+		s.of = 3 * s.skip;
+	}
+	return s;
+}
+
 /* --- attention ---------------------------------------------------------------------- */
 
-/* A head of a span is a thread's work at a time: it turns queries and keys, puts keys
- * and values into the cache and attends. */
+/* A head of a span is a thread's work at a time: it turns queries and keys, puts keys and values
+ * into the cache and attends. Of the last layer only the last token of a part is looked at: so first
+ * it is done with keys and values, and then queries of these tokens have the first rows of qkv and att. */
 struct attend {
 	struct decode *d;
 	int layer;
-	bool top; /* the last layer: only the last token of a part is looked at, and has its row of `att` */
+	enum attend_what { ALL, PUT, LAST } what;
 	atomic_int next;
 };
 
-static void remember(struct decode *d, int layer, const struct span *s, int h)
+/* A head's query, key or value in a row of qkv. */
+static float *head_at(const struct decode *d, int row, int h, int which)
 {
 	const struct config *c = &d->f->cfg;
-	int hd = c->head_dim, ld = 3 * c->hidden;
-	float *q = d->r.qkv + (size_t)s->at * (size_t)ld + (size_t)h * 3 * (size_t)hd;
-	for (int i = 0; i < s->n; i++) {
-		size_t angle = (size_t)(s->seq->kv.len + i) * (size_t)(c->rotary_dims / 2);
-		d->kr->rotary(q + (size_t)i * (size_t)ld, d->angles.cos + angle, d->angles.sin + angle, 1, 1, hd, c->rotary_dims, 1);
-	}
-	kvcache_put(&s->seq->kv, d->gm, layer, h, q + hd, q + 2 * hd, ld, s->n);
+	return d->r.qkv + (size_t)row * 3 * (size_t)c->hidden + (size_t)(3 * h + which) * (size_t)c->head_dim;
 }
 
-/* Queries from .. from + n - 1 of the span, the first of them into row `to` of the result. */
-static void look(struct decode *d, int layer, const struct span *s, int h, int from, int n, int to, float *scratch)
+/* Queries (0) or keys (1) of n rows, the first of which stands at `position`. */
+static void turn(const struct decode *d, int row, int h, int which, int position, int n)
 {
 	const struct config *c = &d->f->cfg;
-	int ld = 3 * c->hidden;
-	size_t at = (size_t)h * (size_t)c->head_dim;
-	struct kvcache_queries q = {layer, h, d->r.qkv + (size_t)(s->at + from) * (size_t)ld + 3 * at, ld, n, s->seq->kv.len + from + n};
-	kvcache_attend(&s->seq->kv, d->gm, d->kr, &q, d->r.att + (size_t)to * (size_t)c->hidden + at, c->hidden, scratch);
+	size_t angle = (size_t)position * (size_t)(c->rotary_dims / 2);
+	d->kr->turn(head_at(d, row, h, which), 3 * c->hidden, d->angles.cos + angle, d->angles.sin + angle, n, c->rotary_dims);
+}
+
+static void put(struct decode *d, int layer, const struct span *s, int h)
+{
+	turn(d, s->at, h, 1, s->seq->kv.len, s->n);
+	kvcache_put(&s->seq->kv, d->gm, layer, h, head_at(d, s->at, h, 1), head_at(d, s->at, h, 2), 3 * d->f->cfg.hidden, s->n);
+}
+
+/* Queries in n rows from `row` on, the first of which is of token `from` of the span. */
+static void look(struct decode *d, int layer, const struct span *s, int h, int from, int n, int row, float *scratch)
+{
+	const struct config *c = &d->f->cfg;
+	float *out = d->r.att + (size_t)row * (size_t)c->hidden + (size_t)h * (size_t)c->head_dim;
+	struct kvcache_queries q = {layer, h, head_at(d, row, h, 0), 3 * c->hidden, n, s->seq->kv.len + from + n};
+	turn(d, row, h, 0, s->seq->kv.len + from, n);
+	kvcache_attend(&s->seq->kv, d->gm, d->kr, &q, out, c->hidden, scratch);
 }
 
 static void attend_slot(void *arg, int slot)
@@ -357,17 +397,18 @@ static void attend_slot(void *arg, int slot)
 	while ((i = atomic_fetch_add(&a->next, 1)) < d->nspan * heads) {
 		const struct span *s = &d->span[i / heads];
 		int h = i % heads;
-		remember(d, a->layer, s, h);
-		for (int from = 0; from < s->n && !a->top; from += STRIP)
+		if (a->what != LAST)
+			put(d, a->layer, s, h);
+		for (int from = 0; from < s->n && a->what == ALL; from += STRIP)
 			look(d, a->layer, s, h, from, s->n - from < STRIP ? s->n - from : STRIP, s->at + from, scratch);
-		if (a->top && s->last) /* only the last span of a piece can go on in the next */
+		if (a->what == LAST && s->last) /* only the last span of a piece can go on in the next */
 			look(d, a->layer, s, h, s->n - 1, 1, i / heads, scratch);
 	}
 }
 
-static void attend(struct decode *d, int layer, bool top)
+static void attend(struct decode *d, int layer, enum attend_what what)
 {
-	struct attend a = {.d = d, .layer = layer, .top = top};
+	struct attend a = {.d = d, .layer = layer, .what = what};
 	pool_run(d->pool, pool_threads(d->pool), attend_slot, &a);
 }
 
@@ -391,21 +432,23 @@ static void layer(struct decode *d, int l)
 	const struct gemm_matrix *up_w = frozen_matrix(d->f, y->up_w), *down_w = frozen_matrix(d->f, y->down_w);
 	struct rows *r = &d->r;
 	int n = d->nrows;
-	bool top = l + 1 == c->layers, fused = c->parallel && (!top || d->nlast == n);
+	bool top = l + 1 == c->layers && d->nlast < n;
 	struct step qkv = normed(d, product(d, r->qkv, r->x, n, frozen_matrix(d->f, y->qkv_w), y->qkv_b), y->ln1_w, y->ln1_b);
 	struct step up = activated(normed(d, product(d, NULL, r->x, n, up_w, y->up_b), y->ln2_w, y->ln2_b), down_w->type);
 
-	run_stage(d, (struct step[]){qkv, up}, fused ? 2 : 1);
-	attend(d, l, top);
-	if (top)
-		n = up.p.n = keep_last(d);
+	if (top) {
+		struct step kv = no_queries(d, qkv);
+		run_stage(d, &kv, 1);
+		attend(d, l, PUT);
+		n = qkv.p.n = up.p.n = keep_last(d);
+	}
 	if (n == 0)
 		return;
+	run_stage(d, (struct step[]){qkv, up}, c->parallel ? 2 : 1);
+	attend(d, l, top ? LAST : ALL);
 	struct step dense = added(product(d, r->x, r->att, n, frozen_matrix(d->f, y->dense_w), y->dense_b));
 	struct step down = added(product(d, r->x, NULL, n, down_w, y->down_b));
 	if (c->parallel) {
-		if (!fused)
-			run_stage(d, &up, 1);
 		run_stage(d, (struct step[]){dense, down}, 2);
 		return;
 	}

@@ -430,14 +430,15 @@ INLINE void transpose(eight r[8])
 /* Rows o .. o + 7 of w's n, columns j .. j + 7 of its cols, zeros around them. */
 INLINE void read_eight(eight v[8], const float *w, int ldw, int o, int n, int j, int cols)
 {
-	memset(v, 0, 8 * sizeof *v);
-	UNROLL for (int i = 0; i < 8; i++) {
-		const float *from = w + (ptrdiff_t)(o + i) * ldw + j;
-		if (o + i < n && j + 8 <= cols)
-			memcpy(&v[i], from, sizeof v[i]);
-		else if (o + i < n && j < cols)
-			memcpy(&v[i], from, (size_t)(cols - j) * sizeof *from);
+	const float *from = w + (ptrdiff_t)o * ldw + j;
+	if (o + 8 <= n && j + 8 <= cols) {
+		UNROLL for (int i = 0; i < 8; i++)
+			memcpy(&v[i], from + (ptrdiff_t)i * ldw, sizeof v[i]);
+		return;
 	}
+	memset(v, 0, 8 * sizeof *v);
+	for (int i = 0; i < 8 && o + i < n && j < cols; i++)
+		memcpy(&v[i], from + (ptrdiff_t)i * ldw, (size_t)(j + 8 <= cols ? 8 : cols - j) * sizeof *from);
 }
 
 /* Eight rows from o on, columns j .. j + 7, to their place in a panel. */
@@ -446,8 +447,12 @@ INLINE void pack_eight(float *panel, const float *w, int ldw, int o, int n, int 
 	eight v[8];
 	read_eight(v, w, ldw, o, n, j, cols);
 	transpose(v);
-	for (int k = 0; k < 8 && type == GEMM_F32 && j + k < cols; k++)
-		memcpy(panel + (ptrdiff_t)(j + k) * PANEL + o, &v[k], sizeof *v);
+	if (type == GEMM_F32 && j + 8 <= cols)
+		UNROLL for (int k = 0; k < 8; k++)
+			memcpy(panel + (ptrdiff_t)(j + k) * PANEL + o, &v[k], sizeof *v);
+	else
+		for (int k = 0; k < 8 && type == GEMM_F32 && j + k < cols; k++)
+			memcpy(panel + (ptrdiff_t)(j + k) * PANEL + o, &v[k], sizeof *v);
 	for (int k = 0; k < 8 && type == GEMM_BF16; k++)
 		v[k] += 0x7FFF + (v[k] >> 16 & 1);
 	for (int k = 0; k < 8 && type == GEMM_BF16 && j + k < cols; k += 2) {

@@ -43,6 +43,9 @@ struct kernel {
 	 * by the angle of cos, sin: row r uses cos[r * dims/2 + i]. dir 1: forward, -1: the way back. */
 	void (*rotary)(float *qkv, const float *cos, const float *sin, int n, int heads, int hd, int dims, int dir);
 
+	/* The same forward for a head's queries or keys alone: n rows of v, ld apart. */
+	void (*turn)(float *v, int ld, const float *cos, const float *sin, int n, int dims);
+
 	/* Causal softmax of a strip of scores, rows s (m, ld) of queries whose first one sees `seen` keys,
 	 * the next seen + 1, ...: p = exp(scale s - lse) in place, zeros from there up to column `width`.
 	 * lse[i] = log sum exp(scale s), kept for the way back. */

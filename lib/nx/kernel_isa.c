@@ -415,7 +415,7 @@ static void bias_grad(float *db, const float *dy, int n, int c, int from, int to
 
 /* --- attention ------------------------------------------------------------------------ */
 
-static void turn(float *v, const float *cosine, const float *sine, int half, float dir)
+INLINE void turn_one(float *v, const float *cosine, const float *sine, int half, float dir)
 {
 	SIMD for (int i = 0; i < half; i++) {
 		float a = v[i], b = v[i + half], s = sine[i] * dir;
@@ -429,9 +429,16 @@ static void rotary(float *qkv, const float *cosine, const float *sine, int n, in
 	int half = dims / 2;
 	for (int r = 0; r < n; r++, cosine += half, sine += half)
 		for (int h = 0; h < heads; h++, qkv += 3 * (size_t)hd) {
-			turn(qkv, cosine, sine, half, (float)dir);
-			turn(qkv + hd, cosine, sine, half, (float)dir);
+			turn_one(qkv, cosine, sine, half, (float)dir);
+			turn_one(qkv + hd, cosine, sine, half, (float)dir);
 		}
+}
+
+static void turn(float *v, int ld, const float *cosine, const float *sine, int n, int dims)
+{
+	int half = dims / 2;
+	for (int r = 0; r < n; r++, v += ld, cosine += half, sine += half)
+		turn_one(v, cosine, sine, half, 1);
 }
 
 static void clear(float *s, int from, int to)
@@ -521,6 +528,7 @@ ISA_TABLE(struct kernel, kernel_isa_) = {
 	.act = act,
 	.act_back = act_back,
 	.rotary = rotary,
+	.turn = turn,
 	.softmax = softmax,
 	.softmax_again = softmax_again,
 	.softmax_back = softmax_back,

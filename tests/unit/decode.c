@@ -194,10 +194,10 @@ static void copies(void)
 int main(void)
 {
 	sequence();
-	for (const char *w = "ABC"; *w; w++)
+	for (const char *w = "ABCD"; *w; w++)
 		many(*w);
 	copies();
-	for (const char *w = "ABC"; *w; w++)
+	for (const char *w = "ABCD"; *w; w++)
 		pieces(*w, *w == 'B' ? 2 : 1);
 	bad_ids();
 	bits();

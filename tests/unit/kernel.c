@@ -200,13 +200,19 @@ static void rotary(const struct kernel *k, int n, int heads, int hd, int dims)
 		c[i] = (float)cos(angle.d[i]);
 		s[i] = (float)sin(angle.d[i]);
 	}
+	struct both each = random_both(v.n, 1);
+	memcpy(each.f, v.f, (size_t)v.n * sizeof *v.f);
 	k->rotary(v.f, c, s, n, heads, hd, dims, 1);
+	for (int h = 0; h < heads; h++)
+		for (int which = 0; which < 2; which++)
+			k->turn(each.f + (3 * h + which) * hd, 3 * heads * hd, c, s, n, dims);
+	TEST(memcmp(each.f, v.f, (size_t)v.n * sizeof *v.f) == 0, "%s turns a head's queries or keys alone to the same bits", k->name);
 	kernel_ref_rotary(v.d, angle.d, n, heads, hd, dims, 1);
 	CLOSE(v, k, "rotary %d of %d", dims, hd);
 	k->rotary(v.f, c, s, n, heads, hd, dims, -1);
 	kernel_ref_rotary(v.d, angle.d, n, heads, hd, dims, -1);
 	CLOSE(v, k, "rotary back");
-	drop(&v), drop(&angle);
+	drop(&v), drop(&angle), drop(&each);
 	free(c);
 	free(s);
 }

@@ -7,6 +7,8 @@
  *	model_release(&m);                 'C' tied head, rotary 0.5, gelu_new, no attention biases
  *	tiny_dir("dir", 'A');              writes the model as a directory
  *
+ * and a fourth that is C's alone: 'D' is 'A' with heads as large as a panel of weights.
+ *
  * Element j of the tensor called name is base + amp * u(fnv1a32(name), j), rounded
  * to float; u is an integer hash scaled to [-1, 1). LayerNorm weights: 1 + 0.25 u;
  * embeddings: u (tied:
@@ -56,6 +58,8 @@ static inline struct config tiny_config(char which)
 		c.hidden = 40, c.heads = 5, c.head_dim = 8, c.ffn = 64;
 		c.rotary_dims = 4, c.rotary_pct = 0.5;
 		c.tied = true, c.attn_bias = false, c.act = CONFIG_GELU_NEW;
+	} else if (which == 'D') {
+		c.hidden = 64, c.head_dim = 32;
 	}
 	return c;
 }
