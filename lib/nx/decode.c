@@ -1,4 +1,5 @@
 #include "nx/decode.h"
+#include "base/pages.h"
 #include "base/pool.h"
 #include "nx/attention.h"
 #include "nx/gemm.h"
@@ -9,13 +10,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* Tokens go through the layers in pieces of up to PIECE of them: long enough for
  * matrix products to be fast, short enough that activations stay small. A part is
  * divided only at multiples of STRIP of its own tokens, between which attention
  * looks at it strip by strip: so its results do not depend on its company. */
-enum { PIECE = 512, STRIP = KVCACHE_STRIP, ALIGN = 64 };
+enum { PIECE = 512, STRIP = KVCACHE_STRIP };
 
 /* Products that can run side by side, at most; rows that one call multiplies, which stay in the second cache. */
 enum { STEPS = 2, CHUNK = 64 };
@@ -62,24 +62,10 @@ struct decode {
 	struct decode_seq own;
 };
 
-/* In large pages where that is worth it. */
-static float *floats(size_t n)
-{
-	const size_t huge = (size_t)2 << 20;
-	size_t bytes = n * sizeof(float), align = bytes < 2 * huge ? ALIGN : huge;
-	if (n > SIZE_MAX / 8)
-		return NULL;
-	bytes = (bytes + align - 1) / align * align;
-	float *p = aligned_alloc(align, bytes ? bytes : align);
-	if (p && align == huge)
-		madvise(p, bytes, MADV_HUGEPAGE); /* where it cannot be followed nothing is lost */
-	return p;
-}
-
 static int replace(float **p, size_t n, struct err *e)
 {
 	free(*p);
-	*p = floats(n);
+	*p = n > SIZE_MAX / 8 ? NULL : pages_alloc(n * sizeof **p);
 	return *p ? 0 : err_mem(e);
 }
 
@@ -240,7 +226,7 @@ static void prepare_chunk(void *arg, int i)
 static void multiply_active(const struct decode *d, const struct step *t, struct gemm_product p, int at, int from, int to)
 {
 	enum { BAND = 4 * GEMM_PANEL };
-	float y[CHUNK * BAND] __attribute__((aligned(ALIGN)));
+	float y[CHUNK * BAND] __attribute__((aligned(64)));
 	p.y = y;
 	for (int o = from; o < to; o += BAND) {
 		int end = to - o < BAND ? to : o + BAND;

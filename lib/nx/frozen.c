@@ -1,4 +1,5 @@
 #include "nx/frozen.h"
+#include "base/pages.h"
 #include "base/pool.h"
 #include "nx/lorafile.h"
 #include "nx/modelfile.h"
@@ -7,7 +8,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* --- looking up ---------------------------------------------------------------- */
 
@@ -97,17 +97,14 @@ static void plan(struct source *s, const struct tensor *from, const struct param
 /* One piece of memory for all that is packed or converted. */
 static int make_room(struct loading *l, struct err *e)
 {
-	const size_t huge = (size_t)2 << 20;
 	size_t total = 0;
 	for (int i = 0; i <= l->f->lay.n; i++)
 		if (l->s[i].what != IN_PLACE)
 			total += l->s[i].bytes;
 	if (total == 0)
 		return 0;
-	total = (total + huge - 1) / huge * huge;
-	if (!(l->f->own = aligned_alloc(huge, total)))
+	if (!(l->f->own = pages_alloc(total)))
 		return err_mem(e);
-	madvise(l->f->own, total, MADV_HUGEPAGE); /* where it cannot be followed nothing is lost */
 	char *p = l->f->own;
 	for (int i = 0; i <= l->f->lay.n; i++) {
 		struct source *s = &l->s[i];

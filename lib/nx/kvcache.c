@@ -1,10 +1,10 @@
 #include "nx/kvcache.h"
+#include "base/pages.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { FIRST_CAP = 256, PANEL = GEMM_PANEL, STRIP = KVCACHE_STRIP };
 
@@ -35,15 +35,9 @@ static size_t values_at(const struct config *c, int cap, int layer, int head)
 /* n floats; in large pages where they will be full soon. */
 static float *room(size_t n, bool full)
 {
-	const size_t huge = (size_t)2 << 20;
-	size_t bytes = n * sizeof(float), align = full && bytes >= 2 * huge ? huge : 64;
 	if (n > SIZE_MAX / 8)
 		return NULL;
-	bytes = (bytes + align - 1) / align * align;
-	float *p = aligned_alloc(align, bytes);
-	if (p && align == huge)
-		madvise(p, bytes, MADV_HUGEPAGE); /* where it cannot be followed nothing is lost */
-	return p;
+	return full ? pages_alloc(n * sizeof(float)) : aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64);
 }
 
 /* The tokens of `from` into kv, a cache of cap tokens. */

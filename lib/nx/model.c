@@ -1,6 +1,7 @@
 #include "nx/model.h"
 
 #include "base/buf.h"
+#include "base/pages.h"
 #include "base/pool.h"
 #include "io/hub.h"
 #include "nx/attention.h"
@@ -17,7 +18,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* --- weights ------------------------------------------------------------------- */
@@ -281,17 +281,14 @@ size_t model_work_bytes(const struct config *c, size_t rows, int longest, int th
 
 static int room_for_floats(struct work *ws, size_t n, struct err *e)
 {
-	const size_t huge = (size_t)2 << 20;
-	size_t bytes = (n * sizeof(float) + huge - 1) / huge * huge;
 	if (n <= ws->have)
 		return 0;
 	free(ws->mem);
 	ws->have = 0;
-	ws->mem = aligned_alloc(huge, bytes);
+	ws->mem = pages_alloc(n * sizeof *ws->mem);
 	if (!ws->mem)
 		return err_mem(e);
-	madvise(ws->mem, bytes, MADV_HUGEPAGE); /* where it cannot be followed nothing is lost */
-	ws->have = bytes / sizeof(float);
+	ws->have = n;
 	return 0;
 }
 

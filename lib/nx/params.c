@@ -1,9 +1,9 @@
 #include "nx/params.h"
+#include "base/pages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { PARAMS_ALIGN = 16 /* floats: one cache line, one AVX-512 register */ };
 
@@ -79,17 +79,8 @@ void params_release(struct params *p)
 
 float *params_floats(size_t n)
 {
-	const size_t huge = (size_t)2 << 20;
-	size_t bytes = n * sizeof(float), align = bytes >= 2 * huge ? huge : 64;
-	if (n > SIZE_MAX / 8)
-		return NULL;
-	bytes = (bytes + align - 1) / align * align;
-	float *v = aligned_alloc(align, bytes ? bytes : align);
-	if (!v)
-		return NULL;
-	if (align == huge)
-		madvise(v, bytes, MADV_HUGEPAGE); /* advice: where it cannot be followed nothing is lost */
-	return memset(v, 0, bytes);
+	float *v = n > SIZE_MAX / 8 ? NULL : pages_alloc(n * sizeof *v);
+	return v ? memset(v, 0, n * sizeof *v) : NULL;
 }
 
 float *params_alloc(const struct params *p)
