@@ -90,8 +90,10 @@ static struct http_reply *ask(struct job *j, const char *url, struct http_ask *a
 	struct http_origin o;
 	int rc = buf_adds(&at, url) || !buf_str(&at) ? err_mem(e) : 0;
 	for (int hop = 0; rc == 0; hop++) {
-		if ((rc = http_origin(&o, at.p, e)))
+		if ((rc = http_origin(&o, at.p, e))) {
+			e->kind = hop && e->kind == ERR_USAGE ? ERR_DATA : e->kind; /* it is the hub that gave this URL */
 			break;
+		}
 		a->url = at.p;
 		a->key = strcmp(o.text, j->origin.text) == 0 ? j->token : NULL;
 		if ((rc = http_start(j->http, a, e)))
@@ -301,13 +303,10 @@ static int make_parents(char *path, struct err *e)
 {
 	for (char *p = path; (p = strchr(p + 1, '/'));) {
 		*p = 0;
-		int rc = mkdir(path, 0777);
-		if (rc && errno != EEXIST) {
-			err_io(e, "%s", path);
-			*p = '/';
-			return -1;
-		}
+		int rc = mkdir(path, 0777) && errno != EEXIST ? err_io(e, "%s", path) : 0;
 		*p = '/';
+		if (rc)
+			return -1;
 	}
 	return 0;
 }

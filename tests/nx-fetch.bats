@@ -281,6 +281,18 @@ bad_list() {
 	[ -z "$(find hf -path '*models--org--bad/snapshots/*' 2>/dev/null)" ]
 }
 
+@test "a redirect that leads nowhere is the hub's fault, no wrong usage" {
+	local to
+	bad_list '[{"type": "file", "path": "config.json", "size": 1, "oid": "0000000000000000000000000000000000000000"}]'
+	mkdir -p "$HUB/org/bad/resolve/$COMMIT"
+	for to in ftp://127.0.0.1/x 'http://' http://me:pw@127.0.0.1/x; do
+		printf '302\nLocation: %s\n' "$to" >"$HUB/org/bad/resolve/$COMMIT/config.json.head"
+		fails 1 fetch hub org/bad
+		[ "$(wc -l <err)" = 1 ]
+		says 'nx-fetch: ' err
+	done
+}
+
 @test "without the hub the cache serves" {
 	fails 1 env HF_HUB_OFFLINE=1 "$BIN/nx-fetch" org/tiny
 	says 'org/tiny@main: No such file or directory in the cache, and HF_HUB_OFFLINE forbids to ask' err
