@@ -3,7 +3,6 @@
 #include "base/pool.h"
 #include "nx/lorafile.h"
 #include "nx/modelfile.h"
-#include "nx/span.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -58,6 +57,9 @@ struct source {
 	enum { PACKED, FLOATS, IN_PLACE } what; /* in place: seen as it lies */
 	bool ours;                              /* the file's pages are not needed once it is packed */
 	size_t bytes;                           /* that it takes unless in place */
+	int first, pieces;                      /* of the work of all */
+	atomic_int left;                        /* pieces that are not done */
+	atomic_bool bad;
 };
 
 struct loading {
@@ -118,12 +120,9 @@ static int make_room(struct loading *l, struct err *e)
 
 /* --- packing ----------------------------------------------------------------------- */
 
-enum { STRETCH = 512 }; /* columns at a time, a multiple of GEMM_BLOCK */
-
-struct conversion {
-	const struct loading *l;
-	const struct source *s;
-	atomic_bool bad;
+enum {
+	STRETCH = 128, /* columns at a time, a multiple of GEMM_BLOCK: so few that they stay in the first cache while they are looked at and packed */
+	PIECE = 8      /* panels that a thread converts at a time */
 };
 
 /* n rows from i on, columns k .. k + m - 1, as floats: where they lie, or in buf. *ld: floats from row to row. */
@@ -151,45 +150,55 @@ static bool all_finite(const struct gemm *gm, const float *v, int ld, int n, int
 }
 
 /* A panel, or as many rows of what is none. */
-static void convert_panel(struct conversion *c, int i)
+static void convert_panel(const struct loading *l, struct source *s, int i)
 {
-	const struct source *s = c->s;
-	const struct gemm *gm = c->l->gm;
 	float buf[GEMM_PANEL * STRETCH];
 	int n = s->to.rows - i < GEMM_PANEL ? s->to.rows - i : GEMM_PANEL, cols = s->to.cols, ld;
 	for (int k = 0; k < cols; k += STRETCH) {
 		int m = cols - k < STRETCH ? cols - k : STRETCH;
 		const float *v = floats(s, i, n, k, m, buf, &ld);
-		if (!all_finite(gm, v, ld, n, m))
-			atomic_store(&c->bad, true);
+		if (!all_finite(l->gm, v, ld, n, m))
+			atomic_store(&s->bad, true);
 		else if (s->what == PACKED)
-			gm->pack(&s->to, i, k, v, ld, n, m);
+			l->gm->pack(&s->to, i, k, v, ld, n, m);
 		else if (s->what == FLOATS)
 			memcpy((float *)s->to.v + k, v, (size_t)m * sizeof *v);
 	}
 }
 
-static void convert_panels(void *arg, int from, int to)
+static void convert_piece(void *arg, int i)
 {
-	struct conversion *c = arg;
-	for (int i = from; i < to && !atomic_load(&c->bad); i++)
-		convert_panel(c, i * GEMM_PANEL);
+	const struct loading *l = arg;
+	struct source *s = l->s;
+	while (i < s->first || i >= s->first + s->pieces)
+		s++;
+	int from = (i - s->first) * PIECE * GEMM_PANEL, end = from + PIECE * GEMM_PANEL;
+	for (; from < end && from < s->to.rows && !atomic_load(&s->bad); from += GEMM_PANEL)
+		convert_panel(l, s, from);
+	if (atomic_fetch_sub(&s->left, 1) == 1 && s->ours && (s->what == PACKED || s->to.rows > 1))
+		tensor_drop(&s->from); /* rows of the table come again as tokens ask for them */
 }
 
+/* All tensors' pieces are one heap of work: a thread that is held up by another program holds up nobody. */
 static int convert(struct loading *l, struct err *e)
 {
+	int n = l->f->lay.n + l->tied, pieces = 0; /* a head of its own is a parameter */
 	if (make_room(l, e))
 		return -1;
-	for (int i = 0; i <= l->f->lay.n; i++) {
-		struct conversion c = {.l = l, .s = &l->s[i]};
-		if (i == l->f->lay.n && !l->tied)
-			break; /* the head is a parameter of its own */
-		span_run(l->pool, (c.s->to.rows + GEMM_PANEL - 1) / GEMM_PANEL, 1, convert_panels, &c);
-		if (atomic_load(&c.bad))
-			return modelfile_finite(&c.s->from, e);
-		if (c.s->ours && c.s->what == PACKED)
-			tensor_drop(&c.s->from);
-	}
+	/* the vocabulary's matrices first: dropping them takes one thread a while, in which the others have work */
+	for (int large = 1; large >= 0; large--)
+		for (struct source *s = l->s; s < l->s + n; s++) {
+			if ((s->to.rows == l->f->cfg.vocab) != large)
+				continue;
+			s->first = pieces;
+			s->pieces = (s->to.rows + PIECE * GEMM_PANEL - 1) / (PIECE * GEMM_PANEL);
+			atomic_init(&s->left, s->pieces);
+			pieces += s->pieces;
+		}
+	pool_run(l->pool, pieces, convert_piece, l);
+	for (struct source *s = l->s; s < l->s + n; s++)
+		if (atomic_load(&s->bad))
+			return modelfile_finite(&s->from, e);
 	return 0;
 }
 
