@@ -157,22 +157,50 @@ static void check_ways(void)
 		die_usage("--history is for --chat");
 }
 
+/* The model and its tokenizer, which are loaded side by side. */
+struct loads {
+	struct job *j;
+	int bad[2];
+	struct err e[2];
+};
+
+static void load(void *arg, int i)
+{
+	struct loads *l = arg;
+	struct job *j = l->j;
+	if (i == 0)
+		l->bad[0] = frozen_load(&j->f, j->dir, (enum frozen_dtype)dtype, workers(), &l->e[0]);
+	else
+		l->bad[1] = bpe_beside(&j->tok, tokenizer, j->dir, &l->e[1]);
+}
+
+static void load_both(struct loads *l)
+{
+	struct pool *p = pool_open(workers() > 1 ? 2 : 1);
+	if (!p)
+		die_now("out of memory");
+	pool_run(p, 2, load, l);
+	pool_close(p);
+}
+
 static void open_job(struct job *j, int argc, char **argv)
 {
 	struct err e;
+	struct loads l = {.j = j};
 	const char *given = model ? model : getenv("NX_MODEL");
 	if (!given || !*given)
 		die_usage("no model: give -m DIR or set NX_MODEL");
 	char *dir = j->dir = hub_model(given, &e);
 	if (!dir)
 		die_err(&e);
-	if (frozen_load(&j->f, dir, (enum frozen_dtype)dtype, workers(), &e))
-		die_err(&e);
+	load_both(&l);
+	if (l.bad[0])
+		die_err(&l.e[0]);
 	if (wishes_read(&wish, &j->f.cfg, dir, &prog, argc, argv, &e))
 		die_err(&e);
 	check_ways();
-	if (bpe_beside(&j->tok, tokenizer, dir, &e))
-		die_err(&e);
+	if (l.bad[1])
+		die_err(&l.e[1]);
 	open_template(j, dir);
 	wish.rules.stop = wish.stops.v;
 	wish.rules.nstop = wish.stops.n;
