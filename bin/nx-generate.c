@@ -93,6 +93,8 @@ struct job {
 	double since; /* when the last token came */
 	struct skip skip;
 	struct tally n;
+	int bad[2]; /* whether loading the model and the tokenizer failed, and why */
+	struct err why[2];
 };
 
 /* --- text ------------------------------------------------------------------------- */
@@ -157,50 +159,35 @@ static void check_ways(void)
 		die_usage("--history is for --chat");
 }
 
-/* The model and its tokenizer, which are loaded side by side. */
-struct loads {
-	struct job *j;
-	int bad[2];
-	struct err e[2];
-};
-
+/* The model and its tokenizer, side by side. */
 static void load(void *arg, int i)
 {
-	struct loads *l = arg;
-	struct job *j = l->j;
-	if (i == 0)
-		l->bad[0] = frozen_load(&j->f, j->dir, (enum frozen_dtype)dtype, workers(), &l->e[0]);
-	else
-		l->bad[1] = bpe_beside(&j->tok, tokenizer, j->dir, &l->e[1]);
-}
-
-static void load_both(struct loads *l)
-{
-	struct pool *p = pool_open(workers() > 1 ? 2 : 1);
-	if (!p)
-		die_now("out of memory");
-	pool_run(p, 2, load, l);
-	pool_close(p);
+	struct job *j = arg;
+	j->bad[i] = i == 0 ? frozen_load(&j->f, j->dir, (enum frozen_dtype)dtype, workers(), &j->why[i])
+	                   : bpe_beside(&j->tok, tokenizer, j->dir, &j->why[i]);
 }
 
 static void open_job(struct job *j, int argc, char **argv)
 {
 	struct err e;
-	struct loads l = {.j = j};
 	const char *given = model ? model : getenv("NX_MODEL");
 	if (!given || !*given)
 		die_usage("no model: give -m DIR or set NX_MODEL");
 	char *dir = j->dir = hub_model(given, &e);
 	if (!dir)
 		die_err(&e);
-	load_both(&l);
-	if (l.bad[0])
-		die_err(&l.e[0]);
+	struct pool *both = pool_open(workers() > 1 ? 2 : 1);
+	if (!both)
+		die_mem();
+	pool_run(both, 2, load, j);
+	pool_close(both);
+	if (j->bad[0])
+		die_err(&j->why[0]);
 	if (wishes_read(&wish, &j->f.cfg, dir, &prog, argc, argv, &e))
 		die_err(&e);
 	check_ways();
-	if (l.bad[1])
-		die_err(&l.e[1]);
+	if (j->bad[1])
+		die_err(&j->why[1]);
 	open_template(j, dir);
 	wish.rules.stop = wish.stops.v;
 	wish.rules.nstop = wish.stops.n;
@@ -319,6 +306,14 @@ static void count(struct job *j, const struct generate *g)
 	j->n.far += g->n > (size_t)j->f.cfg.max_pos;
 }
 
+/* The answer of a search, which ends at once. */
+static int search(struct job *j, int64_t sequence, struct generate *g, struct err *e)
+{
+	if (sequence == 0 && beam_run(&j->beam, &wish.beam, &wish.rules, j->sample, j->d, g->ids, (int)g->n, e))
+		return -1;
+	return beam_give(&j->beam, sequence, g, e);
+}
+
 /* Answers j->prompt into j->g, for the sequence-th time. */
 static int answer(struct job *j, int64_t sequence, struct err *e)
 {
@@ -327,10 +322,7 @@ static int answer(struct job *j, int64_t sequence, struct err *e)
 	if (begin(j, &j->g, 0, sequence, e))
 		return -1;
 	j->since = progress_clock();
-	if (wish.beams == 1 && generate_run(&j->g, j->sample, j->d, take, j, e))
-		return -1;
-	if (wish.beams > 1 && ((sequence == 0 && beam_run(&j->beam, &wish.beam, &wish.rules, j->sample, j->d, j->g.ids, (int)j->g.n, e)) ||
-	                       beam_give(&j->beam, sequence, &j->g, e)))
+	if (wish.beams == 1 ? generate_run(&j->g, j->sample, j->d, take, j, e) : search(j, sequence, &j->g, e))
 		return -1;
 	count(j, &j->g);
 	return 0;
@@ -587,15 +579,6 @@ static int step(struct job *j, struct err *e)
 	return take_ended(j, e);
 }
 
-/* The answer of a search, which ends at once. */
-static int search(struct job *j, struct asked *a, struct generate *g, struct err *e)
-{
-	if (a->sequence == 0 && beam_run(&j->beam, &wish.beam, &wish.rules, j->sample, j->d, g->ids, (int)g->n, e))
-		return -1;
-	a->score = j->beam.best[a->sequence].score;
-	return beam_give(&j->beam, a->sequence, g, e);
-}
-
 /* The record takes a free seat. 0, or -1: it cannot be answered. */
 static int admit(struct job *j, struct batching_seat *seat, struct record_in *in, const struct record *r, uint64_t number,
                  int64_t sequence, struct err *e)
@@ -604,19 +587,11 @@ static int admit(struct job *j, struct batching_seat *seat, struct record_in *in
 	a->sequence = sequence;
 	if (read_prompt(j, r, e) || begin(j, &seat->g, number, sequence, e))
 		return record_at(in, e);
+	if (wish.beams > 1 && search(j, sequence, &seat->g, e))
+		return -1;
+	a->score = wish.beams > 1 ? j->beam.best[sequence].score : 0;
 	/* joining comes last: the answer of what runs will be written */
-	return (wish.beams > 1 && search(j, a, &seat->g, e)) || keep_record(j, a, r, e) || turns_give(&j->turns, &a->turn, e) ||
-	       batching_join(&j->batch, seat, e) ? -1 : 0;
-}
-
-static void open_seats(struct job *j)
-{
-	struct err e;
-	if (!(j->asked = calloc((size_t)batch, sizeof *j->asked)))
-		die_mem();
-	if (batching_open(&j->batch, j->d, j->sample, (int)batch, &e))
-		die_err(&e);
-	j->skip.on = skip_bad;
+	return keep_record(j, a, r, e) || turns_give(&j->turns, &a->turn, e) || batching_join(&j->batch, seat, e) ? -1 : 0;
 }
 
 /* As one answer ends, the next record takes its place. What ends the run lets those before it end first. */
@@ -630,7 +605,11 @@ static void answer_records(struct job *j, int argc, char **argv)
 	if (lines ? record_open_text(&in, argc, argv, &e) : record_open(&in, argc, argv, &e))
 		die_err(&e);
 	check_shard(j, record_head(in), argc && strcmp(argv[0], "-") ? argv[0] : "stdin");
-	open_seats(j);
+	if (!(j->asked = calloc((size_t)batch, sizeof *j->asked)))
+		die_mem();
+	if (batching_open(&j->batch, j->d, j->sample, (int)batch, &e))
+		die_err(&e);
+	j->skip.on = skip_bad;
 	progress_init(&bar, prog.name, 0, "records", quiet);
 	int64_t again = 0; /* answers that the present record has got or is getting */
 	for (uint64_t number = 0; rc || j->batch.n;) {
