@@ -22,6 +22,15 @@ bool cpu_bf16_dots(void)
 #endif
 }
 
+bool cpu_byte_dots(void)
+{
+#ifdef __x86_64__
+	return cpu_can(CPU_AVX512) && __builtin_cpu_supports("avx512vnni");
+#else
+	return false;
+#endif
+}
+
 bool cpu_halves_avx512(void)
 {
 #ifdef __x86_64__

@@ -14,6 +14,8 @@ enum cpu { CPU_BASE, CPU_AVX2, CPU_AVX512 };
 bool cpu_can(int set); /* false for what is no set */
 /* Beside CPU_AVX512: dot products of bfloat16. */
 bool cpu_bf16_dots(void);
+/* And of bytes (VNNI). */
+bool cpu_byte_dots(void);
 /* AVX-512 goes through units half as wide: no faster than AVX2 where that keeps them busy. */
 bool cpu_halves_avx512(void);
 

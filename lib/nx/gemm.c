@@ -35,7 +35,7 @@ size_t gemm_bytes(enum gemm_type type, int rows, int cols)
 
 size_t gemm_prepared(enum gemm_type type, int n, int cols)
 {
-	size_t row = type == GEMM_Q8 ? up(cols, GEMM_BLOCK) * (GEMM_BLOCK + sizeof(float)) : up(cols, 16) * 16 * sizeof(float);
+	size_t row = type == GEMM_Q8 ? up(cols, GEMM_BLOCK) * (GEMM_BLOCK + sizeof(float) + sizeof(int32_t)) : up(cols, 16) * 16 * sizeof(float);
 	return ((size_t)n * row + 63) / 64 * 64;
 }
 
