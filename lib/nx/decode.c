@@ -285,6 +285,8 @@ static void run_stage(struct decode *d, const struct step *s, int n)
 		own[i] = s[i];
 		own[i].ready = d->r.ready[i];
 	}
+	if (t.chunks < 1) /* no row */
+		return;
 	t.slices = (wanted + t.chunks - 1) / t.chunks;
 	if (t.chunks == 1)
 		prepare_chunk(&t, 0); /* sooner done than shared */

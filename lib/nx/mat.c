@@ -72,7 +72,7 @@ struct mat *mat_open(struct pool *pool, enum mat_kind kind, struct err *e)
 	m->pool = pool;
 	m->t = table(kind, &m->blas);
 	m->bf16 = kind == MAT_BF16;
-	if (!m->t) {
+	if (!m->t && m->blas.threads) {
 		m->blas.threads(1);
 		return m;
 	}
