@@ -31,6 +31,21 @@ static uint64_t *slot_of(const struct merge *m, int32_t a, int32_t b)
 	return &m->slot[i];
 }
 
+static void note_steady(struct merge *m)
+{
+	size_t n = m->v->nmerge, i = 0;
+	m->first = n ? m->made[0] : 0;
+	while (i < n && m->made[i] == m->first + (int32_t)i)
+		i++;
+	m->steady = i == n;
+}
+
+/* Without a look at the table, which would be waited for. */
+static inline int32_t made_of(const struct merge *m, uint32_t rank)
+{
+	return m->steady ? m->first + (int32_t)rank : m->made[rank];
+}
+
 /* Byte-level tokens of bytes that UTF-8 never has may be missing: -1 is in no pair. */
 static inline uint32_t rank_of(const struct merge *m, int32_t a, int32_t b)
 {
@@ -71,6 +86,7 @@ int merge_init(struct merge *m, const struct vocab *v, struct err *e)
 	for (int a = 0; a < 256; a++)
 		for (int b = 0; b < 256; b++)
 			m->bytes[a << 8 | b] = rank_of(m, v->byte[a], v->byte[b]);
+	note_steady(m);
 	return 0;
 }
 
@@ -89,6 +105,7 @@ void merge_unpack(struct merge *m, const struct vocab *v, const struct image *im
 	m->shift = 64 - (unsigned)__builtin_ctzll(n / sizeof *m->slot);
 	m->made = (int32_t *)(uintptr_t)image_part(im, IMAGE_MADE, &n);
 	m->bytes = (uint32_t *)(uintptr_t)image_part(im, IMAGE_FIRST, &n);
+	note_steady(m);
 }
 
 void merge_share(struct merge *m, const struct merge *owner)
@@ -155,7 +172,7 @@ static size_t merge_short(const struct merge *m, const unsigned char *s, size_t 
 		if (best == NO_PAIR)
 			break;
 		size_t at = best & ((1 << PLACE_BITS) - 1), right = next[at], behind = next[right];
-		id[at] = m->made[best >> PLACE_BITS];
+		id[at] = made_of(m, (uint32_t)(best >> PLACE_BITS));
 		next[at] = (uint8_t)behind;
 		prev[behind] = (uint8_t)at;
 		pair[right] = NO_PAIR;

@@ -32,6 +32,8 @@ struct merge {
 	unsigned shift;          /* 64 - log2 of the number of slots */
 	uint32_t *bytes;         /* [a << 8 | b]: rank of the tokens of two bytes; UINT32_MAX: no merge */
 	int32_t *made;           /* [rank]: the token that the pair becomes */
+	bool steady;             /* which is nearly always `first` + rank */
+	int32_t first;
 	char *room;              /* scratch for vocab_word */
 	/* scratch for long words, kept while small */
 	struct merge_symbol *sym;
