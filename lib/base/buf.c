@@ -27,6 +27,9 @@ int buf_reserve(struct buf *b, size_t more)
 int buf_reserve_large(struct buf *b, size_t more)
 {
 	enum { PAGE = 2 << 20 };
+	size_t whole = (more + PAGE - 1) & ~(size_t)(PAGE - 1);
+	if (!b->p && more >= PAGE / 2 && whole >= more && (b->p = aligned_alloc(PAGE, whole)) != NULL)
+		b->cap = whole;
 	if (buf_reserve(b, more))
 		return -1;
 	uintptr_t from = ((uintptr_t)b->p + PAGE - 1) & ~(uintptr_t)(PAGE - 1), to = ((uintptr_t)b->p + b->cap) & ~(uintptr_t)(PAGE - 1);
