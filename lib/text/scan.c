@@ -1,5 +1,6 @@
 #include "text/scan.h"
 #include "base/isa.h"
+#include "base/le.h"
 #include "base/utf8.h"
 #include "text/pretok.h"
 #include "text/unicode.h"
@@ -161,10 +162,109 @@ static inline size_t decode(const unsigned char *s, size_t n, uint32_t *cp)
 	return (size_t)utf8_decode((const char *)s, n, cp);
 }
 
-static bool seam(const struct scan *sc, const unsigned char *s, uint32_t l, uint32_t r)
+/* Between two characters from U+0800 on; first: the first byte of r. */
+static inline bool seam(const struct scan *sc, uint32_t l, uint32_t r, uint32_t first)
 {
 	size_t at = joined_at(l, r);
-	return !(sc->joined[at / 64] >> at % 64 & 1) && !(sc->parts[s[-1] & 63] >> (s[0] & 63) & 1);
+	return !((sc->joined[at / 64] >> at % 64 | sc->parts[l & 63] >> (first & 63)) & 1);
+}
+
+/* What the table says of characters, at the bits of their first bytes. */
+struct said {
+	uint64_t low, high; /* bits 0 and 1 of their classes */
+	uint64_t seam;      /* between one of three bytes and the one before */
+	unsigned any;       /* of all entries */
+	uint32_t last;      /* of three bytes */
+};
+
+static inline void say(struct said *to, uint32_t cp, unsigned i)
+{
+	unsigned entry = unicode_entry(cp);
+	to->low |= (uint64_t)(entry & 1) << i;
+	to->high |= (uint64_t)(entry >> 1 & 1) << i;
+	to->any |= entry;
+}
+
+/* What the characters are decides no branch: it is different from one to the next. */
+static struct said ask(const struct scan *sc, const unsigned char *s, uint64_t two, uint64_t three, uint32_t last)
+{
+	struct said to = {.last = last};
+	for (; two; two &= two - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(two);
+		say(&to, (s[i] & 0x1Fu) << 6 | (s[i + 1] & 0x3F), i);
+	}
+	for (; three; three &= three - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(three);
+		uint32_t word = le_load32(s + i), cp = (word & 0x0F) << 12 | (word & 0x3F00) >> 2 | (word >> 16 & 0x3F);
+		say(&to, cp, i);
+		to.seam |= (uint64_t)seam(sc, to.last, cp, word) << i;
+		to.last = cp;
+	}
+	return to;
+}
+
+/* Bits of the bytes of characters that begin at the bits of `first`. */
+static inline uint64_t bytes_of(uint64_t first, uint64_t two, uint64_t three)
+{
+	first &= two | three;
+	return first | first << 1 | (first & three) << 2;
+}
+
+static unsigned class_at(const struct said *a, unsigned i)
+{
+	return (unsigned)(a->low >> i & 1) | (unsigned)(a->high >> i & 1) << 1;
+}
+
+/* Whether the block's first character is of three bytes and one of its class, as long or longer, ends before it. */
+static bool follows(const struct wide *w, size_t base, const struct scan_leads *l, const struct said *a)
+{
+	unsigned i = (unsigned)__builtin_ctzll(l->two | l->three);
+	return w->end == base + i && w->last >= 0x800 && l->three >> i & 1 && class_at(a, i) == w->last_class;
+}
+
+/* What the next block has to know. over: bytes there of the last character. */
+static void leave(struct wide *w, size_t base, const struct scan_leads *l, const struct said *a, uint64_t over)
+{
+	memset(w->class, 0, sizeof w->class);
+	w->tail = 0;
+	if (!(l->two | l->three))
+		return;
+	unsigned i = 63 - (unsigned)__builtin_clzll(l->two | l->three), class = class_at(a, i);
+	bool three = l->three >> i & 1;
+	w->class[class] = over;
+	w->tail = class == UNICODE_SPACE ? over : 0;
+	w->end = base + i + 2 + three;
+	w->last = three ? a->last : 0; /* one of two bytes has no seams */
+	w->last_class = class;
+}
+
+/* add_wide for a block of well-formed characters of two and three bytes that NFC leaves alone. false: it is
+ * another, and nothing is done. */
+static bool add_usual(const struct scan *sc, const struct text *x, size_t base, struct scan_mask *m, struct wide *w)
+{
+	const unsigned char *s = x->s + base;
+	uint64_t before = w->class[0] | w->class[1] | w->class[2] | w->class[3];
+	if (x->n < base + 67) /* a character may reach behind the block, and is read as four bytes */
+		return false;
+	struct scan_leads l = sc->isa->leads(s);
+	uint64_t first = l.two | l.three, behind = l.two << 1 | l.three << 1 | l.three << 2;
+	uint64_t over = l.two >> 63 | l.three >> 63 | l.three >> 62; /* bytes that are in the next block */
+	if (l.other || before & first || behind & first || (before | first | behind) != m->high ||
+	    (over && !is_tail(s[64])) || (over & 2 && !is_tail(s[65])))
+		return false;
+	struct said a = ask(sc, s, l.two, l.three, w->last);
+	if (x->nfc && a.any & UNICODE_LOOSE << 2)
+		return false;
+	uint64_t space = a.low & a.high, alike = l.three & l.three << 3 & ~(a.low ^ a.low << 3) & ~(a.high ^ a.high << 3);
+	if (first && follows(w, base, &l, &a))
+		alike |= first & -first;
+	m->letter |= w->class[UNICODE_LETTER] | bytes_of(a.low & ~a.high, l.two, l.three);
+	m->number |= w->class[UNICODE_NUMBER] | bytes_of(a.high & ~a.low, l.two, l.three);
+	m->space |= w->class[UNICODE_SPACE] | bytes_of(space, l.two, l.three);
+	m->tail = w->tail | (bytes_of(space, l.two, l.three) & ~space);
+	m->seam = a.seam & alike & ~space;
+	leave(w, base, &l, &a, over);
+	return true;
 }
 
 /* Puts the characters that begin in the block at s + base into its masks. */
@@ -194,7 +294,7 @@ static int add_wide(const struct scan *sc, struct text *x, size_t base, struct s
 			w->class[c] = bytes >> (64 - i);
 			w->tail = c == UNICODE_SPACE ? bytes >> (64 - i) : 0;
 		}
-		if (len >= 3 && w->end == at && w->last >= 0x800 && c == w->last_class && seam(sc, s + at, w->last, cp))
+		if (len >= 3 && w->end == at && w->last >= 0x800 && c == w->last_class && seam(sc, w->last, cp, s[at]))
 			sewn |= UINT64_C(1) << i;
 		todo &= ~(bytes << i);
 		w->end = at + len;
@@ -244,7 +344,7 @@ static int load(const struct scan *sc, struct text *x, size_t base, struct scan_
 		m->line = 0;
 	if (x->raw && m->raw && raw_token(sc, x, base, m->raw))
 		return -1;
-	if (m->high && add_wide(sc, x, base, m, w))
+	if (m->high && !add_usual(sc, x, base, m, w) && add_wide(sc, x, base, m, w))
 		return -1;
 	if (!m->high)
 		w->class[0] = w->class[1] = w->class[2] = w->class[3] = w->tail = 0;

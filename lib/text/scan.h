@@ -44,10 +44,18 @@ struct scan_nibbles {
 	uint8_t lo[16], hi[16];
 };
 
-/* Fills all but tail and seam from 64 bytes at s. One for each instruction set. */
+/* Of 64 bytes those that begin a character: of two bytes, of three whose second tells nothing about whether it is
+ * well-formed (not E0, ED), and all others from 0xC0 on. */
+struct scan_leads {
+	uint64_t two, three, other;
+};
+
+/* One for each instruction set. */
 struct scan_isa {
 	const char *name; /* "base", "avx2", "avx512" */
+	/* Fills all but tail and seam from 64 bytes at s. */
 	void (*classify)(struct scan_mask *m, const unsigned char *s, const struct scan_nibbles *t);
+	struct scan_leads (*leads)(const unsigned char *s);
 };
 
 enum { SCAN_UPPER_ROW = 1, SCAN_LETTER = 2, SCAN_DIGIT = 4, SCAN_SPACE = 8, SCAN_BLANK = 16, SCAN_QUOTE = 32, SCAN_RAW = 64, SCAN_LINE = 128 };

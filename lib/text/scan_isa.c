@@ -7,6 +7,13 @@
 #endif
 
 
+enum { ROW_C = 1, ROW_D = 2, ROW_E = 4 };
+
+/* Leads by their nibbles, as scan_nibbles has classes. */
+static const struct scan_nibbles lead = {
+	.lo = {ROW_D, ROW_D | ROW_E, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, ROW_C | ROW_D, 7, 7},
+	.hi = {[12] = ROW_C, [13] = ROW_D, [14] = ROW_E}};
+
 #if defined __AVX2__
 struct half {
 	__m256i bytes, class;
@@ -44,6 +51,14 @@ static void classify(struct scan_mask *m, const unsigned char *s, const struct s
 	m->letter = MEMBERS(6) | MEMBERS(7);
 	m->high = tops(a.bytes, b.bytes);
 }
+
+static struct scan_leads leads(const unsigned char *s)
+{
+	struct half a = half_of(s, &lead), b = half_of(s + 32, &lead);
+	uint64_t two = MEMBERS(7) | MEMBERS(6), three = MEMBERS(5);
+	uint64_t all = tops(a.bytes, b.bytes) & tops(_mm256_slli_epi16(a.bytes, 1), _mm256_slli_epi16(b.bytes, 1));
+	return (struct scan_leads){two, three, all & ~(two | three)};
+}
 #else
 /* Eight flags of 0 or 1, one a byte, to eight bits. */
 static uint64_t pack(uint64_t flags)
@@ -74,6 +89,18 @@ static void classify(struct scan_mask *m, const unsigned char *s, const struct s
 	m->line = member[7];
 	m->high = high;
 }
+
+static struct scan_leads leads(const unsigned char *s)
+{
+	struct scan_leads l = {0};
+	for (int i = 0; i < 64; i++) {
+		unsigned class = lead.lo[s[i] & 15] & lead.hi[s[i] >> 4];
+		l.two |= (uint64_t)((class & (ROW_C | ROW_D)) != 0) << i;
+		l.three |= (uint64_t)((class & ROW_E) != 0) << i;
+		l.other |= (uint64_t)(s[i] >= 0xC0 && !(class & (ROW_C | ROW_D | ROW_E))) << i;
+	}
+	return l;
+}
 #endif
 
-ISA_TABLE(struct scan_isa, scan_isa_) = {ISA_NAME, classify};
+ISA_TABLE(struct scan_isa, scan_isa_) = {ISA_NAME, classify, leads};

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "base/hash.h"
+#include "base/utf8.h"
 #include "text/bpe.h"
 #include "text/merge.h"
 #include "text/pretok.h"
@@ -173,6 +174,41 @@ static void slow_ones(void)
 		}
 }
 
+/* Text of characters of several bytes with a byte changed, or a mark that composes put in, anywhere. */
+static void damaged(void)
+{
+	static char s[MAX];
+	static uint64_t start[MAX / 64 + 1];
+	uint64_t draw = HASH_SEED + 2;
+	struct scan sc;
+	int bad = 0, refused = 0, count = 0;
+	scan_init(&sc, &v, &raw);
+	for (int i = 0; i < 20 * TEXTS; i++) {
+		size_t n = 0, at;
+		while (n < 150) {
+			const char *p = part[below(&draw, PARTS)];
+			for (uint32_t k = below(&draw, 40); k > 0 && (unsigned char)p[0] >= 0x80 && n < 300; k--) {
+				memcpy(s + n, p, strlen(p));
+				n += strlen(p);
+			}
+		}
+		at = below(&draw, (uint32_t)n - 3);
+		if (i % 3 == 0)
+			s[at] = (char)below(&draw, 256);
+		else if (i % 3 == 1)
+			memcpy(s + at, i % 2 ? "\xE3\x82\x99" : "\xCC\x81z", 3);
+		bool clean = below(&draw, 2), valid = utf8_valid(s, n) == n;
+		bool fit = valid && (clean || !sc.nfc || unicode_is_nfc(s, n));
+		for (int k = 0; scan_at(k); k++, count++) {
+			sc.isa = scan_at(k);
+			bad += scan_starts(&sc, s, n, clean, start) != (fit ? 0 : -1);
+			refused += !fit;
+		}
+	}
+	TEST(bad == 0 && refused > count / 8 && refused < count * 7 / 8,
+	     "%d of %d texts are refused for a byte or a mark, %d wrongly so or not", refused, count, bad);
+}
+
 /* Leaves the scanner the added tokens that it knows: raw ones and runs of blanks. */
 static void drop_others(void)
 {
@@ -223,6 +259,7 @@ int main(void)
 	if (open_vocab("tests/golden/bpe-small.json"))
 		return 1;
 	slow_ones();
+	damaged();
 	close_vocab();
 	lines("tests/golden/variants/gpt2.json", "one like GPT-2's");
 	lines("tests/golden/bpe-small.json", "a small one");
