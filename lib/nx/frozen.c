@@ -121,8 +121,8 @@ static int make_room(struct loading *l, struct err *e)
 /* --- packing ----------------------------------------------------------------------- */
 
 enum {
-	STRETCH = 128, /* columns at a time, a multiple of GEMM_BLOCK: so few that they stay in the first cache while they are looked at and packed */
-	PIECE = 8      /* panels that a thread converts at a time */
+	STRETCH = 512, /* columns at a time, a multiple of GEMM_BLOCK */
+	PIECE = 32     /* panels that a thread converts at a time: about a large page, which one thread waits for */
 };
 
 /* n rows from i on, columns k .. k + m - 1, as floats: where they lie, or in buf. *ld: floats from row to row. */
