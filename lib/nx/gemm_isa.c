@@ -41,8 +41,9 @@ enum {
 	BLOCK = GEMM_BLOCK,
 	/* A row of x lies in pieces of so many floats, a cache line, those of a group's rows in turn. */
 	LINE = 16,
-	/* Where a panel is for one group of FEW rows, memory gives the pace, and what stands so many bytes ahead is
-	 * asked for. Otherwise the last group asks for the next panel. */
+	/* Where a panel is for one group of few rows, so many of float32 or of less, memory gives the pace, and what
+	 * stands so many bytes ahead is asked for. Otherwise the last group asks for the next panel. */
+	FEW_WIDE = 6,
 	FEW = 4,
 	NEAR = 1024,
 	/* Bytes of a block of a panel in Q8, and of its scales. */
@@ -365,12 +366,13 @@ static void run(const struct gemm_product *p, int from, int to)
 	ptrdiff_t x_row = row_bytes(type, p->w.cols), panel = (ptrdiff_t)gemm_bytes(type, PANEL, p->w.cols);
 	float t[ROWS][PANEL] __attribute__((aligned(64)));
 	bool dots = type == GEMM_Q8 && cpu_byte_dots();
+	int few = type == GEMM_F32 ? FEW_WIDE : FEW;
 	for (int o = from; o < to; o += PANEL)
 		for (int g = 0, row = 0; row < p->n; g++) {
 			int end = group_at(p->n, g + 1);
 			const char *x = (const char *)p->x + row * x_row, *w = (const char *)p->w.v + o / PANEL * panel;
 			float *y = p->y + (ptrdiff_t)row * p->ldy + (o - from);
-			ptrdiff_t ahead = end < p->n ? 0 : end <= FEW ? NEAR : panel;
+			ptrdiff_t ahead = end < p->n ? 0 : end <= few ? NEAR : panel;
 			expect(y, p->ldy, end - row);
 			if (dots)
 				any_group_dots(t, x, w, p->w.cols, ahead, end - row);
