@@ -41,11 +41,9 @@ CFLAGS   ?=
 ALL_CFLAGS = -std=c11 $(OPT.$(FLAVOUR)) -pthread -fopenmp-simd -ffp-contract=off -fno-math-errno $(WARN) $(if $(DEV),-Werror) $(PKG) $(CFLAGS)
 LDLIBS   := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm -ldl
 
-# Kernels are compiled once for each instruction set and chosen at run time. At -O3 the sanitizers' checks
-# in what they unroll cost minutes of compiling. Fuzzing is not about them, and clang's UBSan takes long even so.
-KERNELS.san  := -O1
-KERNELS.fuzz := -O1 -fno-sanitize=undefined
-KERNELS      := $(or $(KERNELS.$(FLAVOUR)),-O3)
+# Kernels are compiled once for each instruction set and chosen at run time. Fuzzing is not about
+# them, and clang takes minutes over UBSan's checks in what they unroll: FLAVOUR=san has those.
+KERNELS    := $(if $(filter fuzz,$(FLAVOUR)),-O1 -fno-sanitize=undefined,-O3)
 ISA.base   := $(KERNELS)
 ISA.avx2   := $(KERNELS) -mavx2 -mfma -mf16c
 ISA.avx512 := $(KERNELS) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
@@ -97,10 +95,12 @@ $(O)/%.o: %.c
 MAKERS := $(sort $(wildcard lib/text/*.[ch]))
 $(O)/lib/text/image.o: CPPFLAGS += -DIMAGE_VERSION=$(shell cat $(MAKERS) | cksum | cut -d' ' -f1)u
 $(O)/lib/text/image.o: $(MAKERS)
+# With all that UBSan checks in these, gcc takes a minute and a half at -O3; their tests take no longer at -O1.
+$(O)/lib/nx/gemm_isa.%.o: LESS = $(if $(filter san,$(FLAVOUR)),-O1)
 define isa_rule
 $(O)/%_isa.$(1).o: %_isa.c
 	@mkdir -p $$(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ISA.$(1)) -DISA=$(1) -MMD -MP -c -o $$@ $$<
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ISA.$(1)) $$(LESS) -DISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
