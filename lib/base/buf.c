@@ -1,10 +1,10 @@
 #include "base/buf.h"
+#include "base/pages.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 int buf_reserve(struct buf *b, size_t more)
 {
@@ -26,16 +26,9 @@ int buf_reserve(struct buf *b, size_t more)
 
 int buf_reserve_large(struct buf *b, size_t more)
 {
-	enum { PAGE = 2 << 20 };
-	size_t whole = (more + PAGE - 1) & ~(size_t)(PAGE - 1);
-	if (!b->p && more >= PAGE / 2 && whole >= more && (b->p = aligned_alloc(PAGE, whole)) != NULL)
-		b->cap = whole;
-	if (buf_reserve(b, more))
-		return -1;
-	uintptr_t from = ((uintptr_t)b->p + PAGE - 1) & ~(uintptr_t)(PAGE - 1), to = ((uintptr_t)b->p + b->cap) & ~(uintptr_t)(PAGE - 1);
-	if (to > from)
-		madvise((void *)from, to - from, MADV_HUGEPAGE); /* no loss where it fails */
-	return 0;
+	if (!b->p && (b->p = pages_alloc(more)) != NULL)
+		b->cap = more;
+	return buf_reserve(b, more);
 }
 
 int buf_add(struct buf *b, const void *p, size_t n)

@@ -19,7 +19,7 @@ struct buf {
 };
 
 int buf_reserve(struct buf *b, size_t more); /* room for `more` bytes past n */
-/* The same for megabytes: in large pages where the system has them, which are faster to come by. */
+/* The same for megabytes, best for a buffer without memory: in large pages where the system has them. */
 int buf_reserve_large(struct buf *b, size_t more);
 int buf_add(struct buf *b, const void *p, size_t n);
 int buf_addc(struct buf *b, int c);

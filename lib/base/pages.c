@@ -8,7 +8,7 @@ enum { LINE = 64, LARGE = 2 << 20 };
 
 void *pages_alloc(size_t bytes)
 {
-	size_t align = bytes < 2 * (size_t)LARGE ? LINE : LARGE;
+	size_t align = bytes < LARGE ? LINE : LARGE;
 	if (bytes > SIZE_MAX / 2)
 		return NULL;
 	bytes = bytes ? (bytes + align - 1) / align * align : align;
