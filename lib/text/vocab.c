@@ -87,21 +87,29 @@ static int spell(struct vocab *v, struct vocab_token *t, struct err *e)
 	return 0;
 }
 
-static int add_token(struct vocab *v, const char *text, size_t n, int32_t id, struct err *e)
+/* A token that is known by its id alone. */
+static int set_token(struct vocab *v, const char *text, size_t n, int32_t id, struct err *e)
 {
 	struct vocab_token *t = &v->tok[id];
 	if (t->text)
 		return err_data(e, "tokens \"%.*s\" and \"%.*s\" have the same id %d", shown(t->n), t->text, shown(n), text, id);
-	int32_t *slot = slot_of(v, text, n);
-	if (*slot >= 0)
-		return err_data(e, "token \"%.*s\" is there twice", shown(n), text);
 	t->text = arena_dup(&v->arena, text, n);
 	if (!t->text)
 		return err_mem(e);
 	t->n = n;
 	v->longest = n > v->longest ? n : v->longest;
-	*slot = id;
 	return spell(v, t, e);
+}
+
+static int add_token(struct vocab *v, const char *text, size_t n, int32_t id, struct err *e)
+{
+	int32_t *slot = slot_of(v, text, n);
+	if (*slot >= 0 && !v->tok[id].text)
+		return err_data(e, "token \"%.*s\" is there twice", shown(n), text);
+	if (set_token(v, text, n, id, e))
+		return -1;
+	*slot = id;
+	return 0;
 }
 
 /* --- from the file's parts to the tables --------------------------------------- */
@@ -220,19 +228,33 @@ static int add_merges(struct vocab *v, const struct json *merges, struct err *e)
 	return rc;
 }
 
+/* Of two that are one behind the normalizer HF finds now this one, now that. */
+static int only_one(const struct vocab *v, const struct vocab_added *a, struct err *e)
+{
+	for (const struct vocab_added *b = v->added; a->normalized && b < a; b++)
+		if (b->normalized && b->n == a->n && memcmp(b->text, a->text, a->n) == 0)
+			return err_data(e, "added token \"%.*s\" is there twice", shown(a->n), a->text);
+	return 0;
+}
+
 /* HF numbers added tokens itself: a token of the vocabulary keeps its id, others
  * are counted on from the vocabulary's size. A file that says otherwise means
- * something that HF would not do. */
-static int number_added(struct vocab *v, struct vocab_added *a, int32_t nvocab, int32_t *top, struct err *e)
+ * something that HF would not do. A token is known by its content; what is looked for in text and
+ * comes out of it, a->text, may be another, and that of another token too. */
+static int number_added(struct vocab *v, const struct json *text, const struct vocab_added *a, int32_t nvocab, int32_t *top,
+                        struct err *e)
 {
-	int32_t known = vocab_id(v, a->text, a->n);
+	int32_t known = vocab_id(v, text->s, text->n);
 	int32_t want = known >= 0 ? known : *top >= nvocab ? *top + 1 : nvocab;
 	if (known >= 0 && v->tok[known].added)
-		return err_data(e, "added token \"%.*s\" is there twice", shown(a->n), a->text);
+		return err_data(e, "added token \"%.*s\" is there twice", shown(text->n), text->s);
 	if (a->id != want)
-		return err_data(e, "added token \"%.*s\" has id %d where HF counts %d", shown(a->n), a->text, a->id, want);
+		return err_data(e, "added token \"%.*s\" has id %d where HF counts %d", shown(text->n), text->s, a->id, want);
 	*top = a->id > *top ? a->id : *top;
-	return known < 0 ? add_token(v, a->text, a->n, a->id, e) : 0;
+	if (known >= 0)
+		return 0;
+	bool same = a->n == text->n && memcmp(a->text, text->s, a->n) == 0;
+	return same ? add_token(v, a->text, a->n, a->id, e) : set_token(v, a->text, a->n, a->id, e);
 }
 
 static int add_added(struct vocab *v, const struct json *c, struct vocab_added *a, struct err *e)
@@ -262,7 +284,8 @@ static int add_all_added(struct vocab *v, const struct vocabfile *f, struct err 
 		return err_mem(e);
 	for (const struct json *c = f->added->child; c; c = c->next) {
 		struct vocab_added *a = &v->added[v->nadded++];
-		if (add_added(v, c, a, e) || number_added(v, a, (int32_t)f->vocab->n, &top, e))
+		if (add_added(v, c, a, e) || only_one(v, a, e) ||
+		    number_added(v, json_get(c, "content"), a, (int32_t)f->vocab->n, &top, e))
 			return -1;
 		v->tok[a->id].added = true;
 		v->tok[a->id].normalized = a->normalized;
