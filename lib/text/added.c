@@ -116,17 +116,11 @@ static bool between_words(const char *s, size_t n, size_t from, size_t to)
 	return to == n || !wordchar_is(cp);
 }
 
-const struct vocab_added *added_next(struct added_walk *w, size_t done, size_t *from, size_t *to)
+/* The white space that a token takes along. */
+static void widen(const struct added_walk *w, const struct vocab_added *hit, size_t done, size_t *from, size_t *to)
 {
-	const struct vocab_added *hit;
 	size_t len;
 	uint32_t cp;
-	do {
-		*from = w->at + added_find(w->a, w->s + w->at, w->n - w->at, &hit);
-		if (!hit)
-			return NULL;
-		*to = w->at = *from + hit->n;
-	} while (hit->single_word && !between_words(w->s, w->n, *from, *to));
 	if (hit->lstrip) {
 		while (*from > done && unicode_class(char_before(w->s, *from, &len)) == UNICODE_SPACE)
 			*from -= len;
@@ -134,7 +128,22 @@ const struct vocab_added *added_next(struct added_walk *w, size_t done, size_t *
 	}
 	while (hit->rstrip && *to < w->n && (len = (size_t)utf8_decode(w->s + *to, w->n - *to, &cp), unicode_class(cp) == UNICODE_SPACE))
 		*to += len;
-	return hit;
+}
+
+const struct vocab_added *added_next(struct added_walk *w, size_t done, size_t *from, size_t *to)
+{
+	const struct vocab_added *hit;
+	for (;;) {
+		*from = w->at + added_find(w->a, w->s + w->at, w->n - w->at, &hit);
+		if (!hit)
+			return NULL;
+		*to = w->at = *from + hit->n;
+		if (hit->single_word && !between_words(w->s, w->n, *from, *to))
+			continue;
+		widen(w, hit, done, from, to);
+		if (*from < *to) /* the token before it has not taken all of it */
+			return hit;
+	}
 }
 
 void added_release(struct added *a)

@@ -132,6 +132,9 @@ KINDS = {
     "strip-prefix": (None, sequence([digits(individual_digits=True), level(add_prefix_space=True)]), [END],
                      [AddedToken("<mask>", lstrip=True, normalized=True, special=True),
                       AddedToken("<right>", rstrip=True, normalized=False), AddedToken("  ", normalized=True)], lambda t: None, True),
+    # a run of blanks that a token before has taken; a token that is another's byte once it is normalized
+    "blanks": (normalizers.NFC(), level(add_prefix_space=False), [END],
+               [AddedToken("  ", lstrip=True, rstrip=True, normalized=True), AddedToken("e\u0301", normalized=True)], lambda t: trim, False),
     "chain": (normalizers.NFC(), sequence([split(Regex(GPT2), "isolated", invert=True), digits(individual_digits=True),
                                            split(Regex(QWEN), "isolated"), level(add_prefix_space=True)]), [END, special("<s>")], [],
               lambda t: processors.TemplateProcessing(single="<s> <|endoftext|> $A <s>", pair="$A $B",

@@ -97,7 +97,8 @@ static void prefixes(void)
 
 int main(void)
 {
-	static const char *const kinds[] = {"gpt2", "prefix", "whole", "whole-prefix", "llama3", "qwen2", "olmo1", "olmo2", "starcoder", "digits", "strip", "strip-prefix", "chain"};
+	static const char *const kinds[] = {"gpt2", "prefix", "whole", "whole-prefix", "llama3", "qwen2", "olmo1", "olmo2", "starcoder", "digits", "strip", "strip-prefix", "blanks",
+	                                   "chain"};
 	const char *root = getenv("PWD"), *dir = test_dir(); /* for tables kept: made the first time, found the second */
 	setenv("NX_CACHE", dir, 1);
 	if (!root || chdir(root))
