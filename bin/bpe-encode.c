@@ -22,7 +22,7 @@ static const struct opt opts[] = {
 	{'T', "tokenizer", OPT_STR, &tokenizer, "FILE", "the tokenizer.json (default $NX_TOKENIZER, else $NX_MODEL/tokenizer.json)", 0, 0, NULL},
 	{'f', "field", OPT_STR, &field, "NAME", "the field to encode (default text; in records without one question+answer, input+output or prompt+completion)", 0, 0, NULL},
 	{'t', "text", OPT_FLAG, &lines, NULL, "input is plain text, each line a record", 0, 0, NULL},
-	{0, "replace-invalid", OPT_FLAG, &replace_invalid, NULL, "with --text: U+FFFD for what is not valid UTF-8", 0, 0, NULL},
+	{0, "replace-invalid", OPT_FLAG, &replace_invalid, NULL, "read what is not valid UTF-8 as U+FFFD", 0, 0, NULL},
 	{0, "add-special-tokens", OPT_FLAG, &add_special, NULL, "put the special tokens around each record that the tokenizer's template names", 0, 0, NULL},
 	{0, "append-eos", OPT_FLAG, &append_eos, NULL, "end each record with the end-of-text token", 0, 0, NULL},
 	{0, "mask-prompt", OPT_FLAG, &mask_prompt, NULL, "label the prompt's tokens -100: they are not in the loss", 0, 0, NULL},
@@ -46,7 +46,7 @@ struct worker {
 	struct bpe_ids ids;
 	struct bpe_ends ends; /* of many lines' ids */
 	struct arena arena;
-	struct buf valid; /* a line with its invalid bytes replaced */
+	struct buf valid; /* the line with its invalid bytes replaced */
 	struct record_packer packer;
 };
 
@@ -98,15 +98,17 @@ struct job {
 
 /* --- what to encode ------------------------------------------------------------------ */
 
-static int replace(struct worker *w, struct column *c, struct err *e)
+/* The line as it is to be read. What --replace-invalid puts in has no quote and no brace: where
+ * JSON's strings end is the same before and after. */
+static int replace(struct worker *w, const char **s, size_t *n, struct err *e)
 {
-	if (utf8_valid(c->text, c->n) == c->n)
+	if (!replace_invalid || utf8_valid(*s, *n) == *n)
 		return 0;
 	buf_reset(&w->valid);
-	if (utf8_replace(&w->valid, c->text, c->n))
+	if (utf8_replace(&w->valid, *s, *n))
 		return err_mem(e);
-	c->text = w->valid.p;
-	c->n = w->valid.n;
+	*s = w->valid.p;
+	*n = w->valid.n;
 	return 0;
 }
 
@@ -244,9 +246,7 @@ static int encode(struct worker *w, struct batch *b, struct json *rec, const str
 
 static int text_line(struct worker *w, struct batch *b, const char *s, size_t n, struct err *e)
 {
-	struct column c = {.text = s, .n = n};
-	if (replace_invalid && replace(w, &c, e))
-		return -1;
+	const struct column c = {.text = s, .n = n};
 	return encode(w, b, NULL, &c, e);
 }
 
@@ -284,7 +284,7 @@ static void each_line(struct worker *w, struct batch *b)
 		if (!lines && lines_blank(s, n))
 			continue;
 		arena_reset(&w->arena);
-		if ((lines ? text_line : json_line)(w, b, s, n, &b->why) && !pass(b))
+		if ((replace(w, &s, &n, &b->why) || (lines ? text_line : json_line)(w, b, s, n, &b->why)) && !pass(b))
 			return;
 	}
 }
@@ -495,8 +495,6 @@ static void check_options(void)
 		die_usage("%s is for JSON lines, not for --text", field ? "--field" : "--mask-prompt");
 	if (prompt_field && !mask_prompt)
 		die_usage("--prompt-field is for --mask-prompt");
-	if (replace_invalid && !lines)
-		die_usage("--replace-invalid is for --text: JSON that is not valid UTF-8 is no JSON");
 }
 
 static void open_out(struct job *j, struct shard_head *head)

@@ -119,6 +119,17 @@ ids() {
 	printf '{"text": "b\377d"}\n' >bad.jsonl
 	fails 1 "$BIN/bpe-encode" -T "$SMALL" bad.jsonl
 	says 'bpe-encode: bad.jsonl:1: column 12: not valid UTF-8' err
+	# in a name, a prompt, at a string's end, cut off before its quote
+	printf '{"\303": 1, "question": "\342\202 a", "answer": "b\377\355\240\200d\360\237"}\n' >bad.jsonl
+	enc --replace-invalid --mask-prompt bad.jsonl >got
+	"$BIN/bpe-encode" -q -T "$SMALL" --mask-prompt >want <<-'E'
+		{"�": 1, "question": "� a", "answer": "b����d�"}
+	E
+	same want got
+	printf '{"text": "\377}\n{"text": "\377"}\n' >bad.jsonl
+	fails 0 "$BIN/bpe-encode" -T "$SMALL" --replace-invalid --skip-bad -j 2 bad.jsonl
+	says 'skipped 1 bad record, the first: bad.jsonl:1: ' err
+	[ "$(wc -l <out)" = 1 ]
 }
 
 @test "the end-of-text token ends every record" {
@@ -329,8 +340,7 @@ masked() {
 	fails 2 "$BIN/bpe-encode" -T "$SMALL" --text --field x rows.jsonl
 	fails 2 "$BIN/bpe-encode" -T "$SMALL" --text --mask-prompt rows.jsonl
 	fails 2 "$BIN/bpe-encode" -T "$SMALL" --prompt-field x rows.jsonl
-	fails 2 "$BIN/bpe-encode" -T "$SMALL" --replace-invalid rows.jsonl
-	says 'bpe-encode: --replace-invalid is for --text' err
+	says 'bpe-encode: --prompt-field is for --mask-prompt' err
 }
 
 @test "no input, no records: an empty file, and a shard that is whole" {
