@@ -228,12 +228,34 @@ static int add_merges(struct vocab *v, const struct json *merges, struct err *e)
 	return rc;
 }
 
+/* The normalizer has left the content alone. */
+static bool as_written(const struct vocab_added *a, const struct json *content)
+{
+	return a->n == content->n && memcmp(a->text, content->s, a->n) == 0;
+}
+
+static int twice(const char *s, size_t n, struct err *e)
+{
+	return err_data(e, "added token \"%.*s\" is there twice", shown(n), s);
+}
+
+/* One of the same content stands behind c. Only where the normalizer changes it: others are known by it in v. */
+static bool content_again(const struct json *c, const struct json *text)
+{
+	for (const struct json *d = c->next; d; d = d->next) {
+		const struct json *other = json_get(d, "content");
+		if (other->n == text->n && memcmp(other->s, text->s, text->n) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Of two that are one behind the normalizer HF finds now this one, now that. */
 static int only_one(const struct vocab *v, const struct vocab_added *a, struct err *e)
 {
 	for (const struct vocab_added *b = v->added; a->normalized && b < a; b++)
 		if (b->normalized && b->n == a->n && memcmp(b->text, a->text, a->n) == 0)
-			return err_data(e, "added token \"%.*s\" is there twice", shown(a->n), a->text);
+			return twice(a->text, a->n, e);
 	return 0;
 }
 
@@ -247,14 +269,13 @@ static int number_added(struct vocab *v, const struct json *text, const struct v
 	int32_t known = vocab_id(v, text->s, text->n);
 	int32_t want = known >= 0 ? known : *top >= nvocab ? *top + 1 : nvocab;
 	if (known >= 0 && v->tok[known].added)
-		return err_data(e, "added token \"%.*s\" is there twice", shown(text->n), text->s);
+		return twice(text->s, text->n, e);
 	if (a->id != want)
 		return err_data(e, "added token \"%.*s\" has id %d where HF counts %d", shown(text->n), text->s, a->id, want);
 	*top = a->id > *top ? a->id : *top;
 	if (known >= 0)
 		return 0;
-	bool same = a->n == text->n && memcmp(a->text, text->s, a->n) == 0;
-	return same ? add_token(v, a->text, a->n, a->id, e) : set_token(v, a->text, a->n, a->id, e);
+	return as_written(a, text) ? add_token(v, a->text, a->n, a->id, e) : set_token(v, a->text, a->n, a->id, e);
 }
 
 static int add_added(struct vocab *v, const struct json *c, struct vocab_added *a, struct err *e)
@@ -276,6 +297,17 @@ static int add_added(struct vocab *v, const struct json *c, struct vocab_added *
 	return a->id < 0 ? -1 : 0;
 }
 
+/* HF keeps special tokens by their content and asks by what a token decodes to: one that the
+ * normalizer changes is special only if it comes out as another that is. */
+static void special_by_text(struct vocab *v)
+{
+	for (const struct vocab_added *a = v->added; a < v->added + v->nadded; a++) {
+		int32_t id = vocab_id(v, a->text, a->n);
+		if (id != a->id)
+			v->tok[a->id].special = id >= 0 && v->tok[id].special;
+	}
+}
+
 static int add_all_added(struct vocab *v, const struct vocabfile *f, struct err *e)
 {
 	int32_t top = -1;
@@ -283,14 +315,17 @@ static int add_all_added(struct vocab *v, const struct vocabfile *f, struct err 
 	if (!v->added)
 		return err_mem(e);
 	for (const struct json *c = f->added->child; c; c = c->next) {
+		const struct json *text = json_get(c, "content");
 		struct vocab_added *a = &v->added[v->nadded++];
-		if (add_added(v, c, a, e) || only_one(v, a, e) ||
-		    number_added(v, json_get(c, "content"), a, (int32_t)f->vocab->n, &top, e))
+		if (add_added(v, c, a, e) || only_one(v, a, e) || number_added(v, text, a, (int32_t)f->vocab->n, &top, e))
 			return -1;
+		if (!as_written(a, text) && content_again(c, text))
+			return twice(text->s, text->n, e);
 		v->tok[a->id].added = true;
 		v->tok[a->id].normalized = a->normalized;
 		v->tok[a->id].special = json_is(json_get(c, "special"), JSON_TRUE);
 	}
+	special_by_text(v);
 	return 0;
 }
 

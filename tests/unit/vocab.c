@@ -128,6 +128,31 @@ static void contents(void)
 	"{\"type\": \"TemplateProcessing\", \"single\": [" single "], \"pair\": [], \"special_tokens\": {" \
 	"\"<s>\": {\"id\": \"<s>\", \"ids\": [" ids "], \"tokens\": [\"<s>\"]}}}"
 
+#define SPECIAL_TOKEN(id, content, normalized) \
+	TOKEN(id, content, "\"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": " normalized ", \"special\": true")
+
+/* Which of the added tokens 259 and 260 skip_special leaves out: 1 and 2. */
+static int left_out(const char *added)
+{
+	struct vocab v;
+	struct err e;
+	if (load(&v, &(struct parts){.added = added}, &e))
+		return -1;
+	int out = v.tok[259].special + 2 * (v.size > 260 && v.tok[260].special);
+	vocab_release(&v);
+	return out;
+}
+
+/* HF asks whether a token's text, normalized, is the content of a special one, as it was written. */
+static void special_by_text(void)
+{
+	TEST(left_out("[" SPECIAL_TOKEN("259", "q\xCC\x87\xCC\xA3", "false") "]") == 1, "special is left out");
+	TEST(left_out("[" SPECIAL_TOKEN("259", "q\xCC\x87\xCC\xA3", "true") "]") == 0, "but not where the normalizer changes it");
+	TEST(left_out("[" SPECIAL_TOKEN("259", "q\xCC\x87\xCC\xA3", "true") ", " SPECIAL_TOKEN("260", "q\xCC\xA3\xCC\x87", "false") "]") == 3 &&
+	     left_out("[" TOKEN("259", "q\xCC\x87\xCC\xA3", NONE) ", " SPECIAL_TOKEN("260", "q\xCC\xA3\xCC\x87", "false") "]") == 3,
+	     "unless into another special one's text");
+}
+
 /* Each a tokenizer of its own. */
 static void fingerprints_of_steps(void)
 {
@@ -311,6 +336,8 @@ static void refuse_added(void)
 	/* U+212B and U+00C5 are the same once normalized */
 	refuse((struct parts){.added = "[" TOKEN("259", "\xE2\x84\xAB\xE2\x84\xAB", NONE) ", " TOKEN("260", "\xC3\x85\xC3\x85", NONE) "]"},
 	       "added token \"\xC3\x85\xC3\x85\" is there twice");
+	refuse((struct parts){.added = "[" SPECIAL_TOKEN("259", "\xE2\x84\xAB!", "true") ", " SPECIAL_TOKEN("260", "\xE2\x84\xAB!", "false") "]"},
+	       "added token \"\xE2\x84\xAB!\" is there twice");
 	refuse((struct parts){.added = "[3]"}, "an added token is no object");
 	refuse((struct parts){.added = "{}"}, "added_tokens is no array");
 }
@@ -386,6 +413,7 @@ static void finding(void)
 int main(void)
 {
 	contents();
+	special_by_text();
 	fingerprints();
 	refuse_steps();
 	refuse_cuts();
