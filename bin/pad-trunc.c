@@ -46,7 +46,7 @@ struct held {
 /* Records behind one another. */
 struct pack {
 	struct buf ids, labels, attn, starts; /* int32_t, int32_t, uint8_t, uint32_t */
-	size_t n, records;
+	size_t n;
 };
 
 struct job {
@@ -181,7 +181,7 @@ static int put_pack(struct job *j, struct err *e)
 	struct record r = {.n = p->n, .ids = (void *)p->ids.p, .labels = (void *)p->labels.p, .attn = (void *)p->attn.p,
 	                   .starts = (void *)p->starts.p, .nstarts = p->starts.n / sizeof(uint32_t),
 	                   .has_ids = true, .has_attn = true, .has_labels = true};
-	if (!p->records)
+	if (!p->n)
 		return 0;
 	j->packs++;
 	if (emit(j, &r, e))
@@ -190,7 +190,7 @@ static int put_pack(struct job *j, struct err *e)
 	buf_reset(&p->labels);
 	buf_reset(&p->attn);
 	buf_reset(&p->starts);
-	p->n = p->records = 0;
+	p->n = 0;
 	return 0;
 }
 
@@ -212,7 +212,6 @@ static int add_to_pack(struct job *j, struct record *r, struct err *e)
 	struct pack *p = &j->pack;
 	if (trim(j, r, e) || (p->n + r->n > (size_t)max_length && put_pack(j, e)))
 		return -1;
-	p->records++;
 	if (!r->n)
 		return 0;
 	size_t at = p->n, wide = r->n * sizeof *r->ids;

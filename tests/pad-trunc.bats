@@ -142,6 +142,11 @@ four() {
 	"$BIN/pad-trunc" -q -n 20 --pack --pad-id 0 -p longest -b 1 --pad-to-multiple-of 4 --padding-side left short short >got
 	echo '{"input_ids": [0, 0, 9, 10, 11, 12, 13, 9, 10, 11, 12, 13], "attention_mask": [0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], "labels": [-100, -100, 9, 10, -100, 12, -100, -100, 10, -100, 12, -100], "position_ids": [0, 0, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0]}' >want
 	same want got
+	# nothing but records without tokens: no record, padded or not
+	printf '{"input_ids": []}\n{"input_ids": [1, 2], "attention_mask": [0, 0]}\n' >none
+	fails 0 "$BIN/pad-trunc" -n 8 --pack --pad-id 0 -p max-length none
+	[ ! -s out ]
+	says 'pad-trunc: packed into 0 records' err
 	fails 2 "$BIN/pad-trunc" --pack four.jsonl
 	says '--pack needs --max-length' err
 }
