@@ -95,3 +95,20 @@ GOLDEN=$BATS_TEST_DIRNAME/golden/table
 	fails 0 "$BIN/jsonl-table" -c c /dev/null
 	[ ! -s err ]
 }
+
+@test "a cell of a megabyte takes the time of its bytes" {
+	local n=1000000
+	case $BIN in *san*) n=200000 ;; esac
+	many() { head -c "$2" /dev/zero | sed "s/\\x0/$1/g"; }
+	printf '{"a": "x%s", "b": 1}\n' "$(many ' ' $n)" >blanks
+	printf '{"a": "%sx%s", "b": 1}\n' "$(many ' ' $n)" "$(many ' ' $n)" >lead
+	printf '{"a": "%s", "b": 1}\n' "$(many x $n)" >word
+	printf '{"a": "%s", "b": 1}\n' "$(many 'x\\t' $n)" >tabs
+	for f in blanks lead word tabs; do
+		timeout 20 "$BIN/jsonl-table" --wrap --width 60 $f >$f.out
+		[ "$(awk 'length > 60 * 4' $f.out)" = "" ]
+	done
+	# 52 columns are left for the text
+	[ "$(grep -o x word.out | wc -l)" = $n ] && [ "$(wc -l <word.out)" = $((4 + (n + 51) / 52)) ]
+	[ "$(wc -l <blanks.out)" = 5 ]
+}

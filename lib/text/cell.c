@@ -26,7 +26,7 @@ static uint32_t harmless(uint32_t cp)
 
 int cell_clean(struct buf *b, const char *s, size_t n)
 {
-	size_t line = b->n;
+	size_t known = b->n, at = 0; /* up to where of the present line the columns are counted, and how many they are */
 	for (size_t i = 0, len; i < n; i += len) {
 		uint32_t cp;
 		len = (size_t)utf8_decode(s + i, n - i, &cp);
@@ -35,14 +35,18 @@ int cell_clean(struct buf *b, const char *s, size_t n)
 		if (buf_reserve(b, TAB))
 			return -1;
 		if (cp == '\t') {
-			size_t at = cell_width(b->p + line, b->n - line);
+			at += cell_width(b->p + known, b->n - known);
 			for (size_t k = at % TAB; k < TAB; k++)
 				b->p[b->n++] = ' ';
+			at = 0; /* as good as any other multiple of TAB */
+			known = b->n;
 			continue;
 		}
 		b->n += (size_t)utf8_encode(harmless(cp), b->p + b->n);
-		if (cp == '\n')
-			line = b->n;
+		if (cp == '\n') {
+			at = 0;
+			known = b->n;
+		}
 	}
 	return 0;
 }
@@ -90,37 +94,58 @@ int cell_fit(struct buf *b, const char *s, size_t n, size_t width)
 	return buf_add(b, s, len) || blanks(b, width - 1 - cells) || buf_adds(b, "…") ? -1 : 0;
 }
 
-/* Bytes of the blanks, or of what is not blank, that s[0..n) begins with. */
-static size_t run(const char *s, size_t n, bool blank)
+/* Bytes of the blank that s[0..n) begins with; 0: it begins with none. */
+static size_t blank(const char *s, size_t n)
 {
-	size_t i = 0;
-	while (i < n) {
-		uint32_t cp;
-		int len = utf8_decode(s + i, n - i, &cp);
-		if ((unicode_class(cp) == UNICODE_SPACE) != blank)
-			break;
-		i += (size_t)len;
+	uint32_t cp;
+	int len = utf8_decode(s, n, &cp);
+	return unicode_class(cp) == UNICODE_SPACE ? (size_t)len : 0;
+}
+
+/* Bytes of the last character of s[0..n), n > 0. */
+static size_t last(const char *s, size_t n)
+{
+	size_t len = 1;
+	while (len < n && ((unsigned char)s[n - len] & 0xC0) == 0x80)
+		len++;
+	return len;
+}
+
+size_t cell_text(const char *s, size_t n)
+{
+	for (size_t len; n > 0 && (len = last(s, n), blank(s + n - len, len));)
+		n -= len;
+	return n;
+}
+
+size_t cell_within(const char *s, size_t n, size_t width)
+{
+	size_t cells = cell_width(s, n), len;
+	while (cells > width && n > 0 && (len = last(s, n), blank(s + n - len, len))) {
+		n -= len;
+		cells -= cell_width(s + n, len);
 	}
-	return i;
+	return n;
 }
 
 size_t cell_break(const char *s, size_t n, size_t width)
 {
-	size_t at = 0, used = 0, one;
-	while (at < n) {
-		size_t lead = run(s + at, n - at, true), word = lead + run(s + at + lead, n - at - lead, false);
-		size_t all = word + run(s + at + word, n - at - word, true), cells = cell_width(s + at, word);
-		if (word == lead) /* blanks to the end */
-			return n;
-		if (used + cells <= width) {
-			used += cell_width(s + at, all);
-			at += all;
-			continue;
-		}
-		if (at > 0)
-			return at;
-		size_t len = fitting(s, n, width, &cells);
-		return len ? len : unicode_width(s, n, &one);
+	size_t i = 0, used = 0, fits = 0; /* fits: the words up to here, and the blanks behind them */
+	bool word = false;                /* one has begun */
+	while (i < n) {
+		size_t one, len = blank(s + i, n - i);
+		bool behind = len && word; /* a blank behind a word is its own */
+		word = word || len == 0;
+		if (len)
+			unicode_width(s + i, len, &one); /* a mark upon it belongs to the next word */
+		else
+			len = unicode_width(s + i, n - i, &one);
+		if (!behind && used + one > width)
+			return fits ? fits : i ? i : len;
+		used += one;
+		i += len;
+		if (behind)
+			fits = i;
 	}
 	return n;
 }

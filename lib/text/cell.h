@@ -21,8 +21,13 @@ int cell_clean(struct buf *b, const char *s, size_t n);
 size_t cell_width(const char *s, size_t n);
 /* Appends s[0..n) in exactly `width` columns: padded with blanks or cropped, "…" last. */
 int cell_fit(struct buf *b, const char *s, size_t n, size_t width);
+/* Bytes of s[0..n) without the blanks at its end. */
+size_t cell_text(const char *s, size_t n);
+/* Bytes of s[0..n) without those of the blanks at its end that stick out of `width` columns. */
+size_t cell_within(const char *s, size_t n, size_t width);
 /* Bytes of the first line of s[0..n), n > 0, wrapped to `width` columns: between words (blanks behind a
- * word are its own and may stick out), or within one that is too long. At least one character. */
+ * word are its own and may stick out), or within one that is too long. At least one character. Looks
+ * no further than at that line. */
 size_t cell_break(const char *s, size_t n, size_t width);
 
 #endif

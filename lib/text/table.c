@@ -86,24 +86,52 @@ static struct table_text cell_at(const struct table *t, size_t k)
 	return (struct table_text){t->text.p + from, ends[k] - from};
 }
 
-/* Takes the first of the cell's lines, as displayed, off *rest; false where none is left. A text
- * that ends in a newline has an empty line behind it: `more` says whether one is still due. */
-static bool next_line(struct table_text *rest, bool *more, bool wrap, size_t width, struct table_text *line)
+/* Where one is in a cell that is taken line by line, as displayed. */
+struct cursor {
+	const char *s;     /* what is left of the cell */
+	size_t n;
+	size_t line, text; /* bytes up to the next newline, and up to the blanks before it */
+	bool more;         /* a line is still due: behind a newline that ends the cell is an empty one */
+	size_t wait;       /* empty lines before the first: a head stands at the bottom */
+};
+
+static void see_line(struct cursor *c)
 {
-	if (!*more)
+	const char *end = c->n ? memchr(c->s, '\n', c->n) : NULL;
+	c->line = end ? (size_t)(end - c->s) : c->n;
+	c->text = cell_text(c->s, c->line);
+}
+
+static struct cursor cursor_at(struct table_text cell)
+{
+	struct cursor c = {.s = cell.s, .n = cell.n, .more = true};
+	see_line(&c);
+	return c;
+}
+
+/* Takes the next line; false where none is left. */
+static bool next_line(struct cursor *c, bool wrap, size_t width, struct table_text *line)
+{
+	if (!c->more)
 		return false;
-	const char *end = rest->n ? memchr(rest->s, '\n', rest->n) : NULL;
-	size_t n = end ? (size_t)(end - rest->s) : rest->n, taken = n;
-	if (wrap && n)
-		taken = cell_break(rest->s, n, width);
-	*line = (struct table_text){rest->s, taken};
-	/* blanks at which a line was wrapped may stick out */
-	while (wrap && line->n && line->s[line->n - 1] == ' ' && cell_width(line->s, line->n) > width)
-		line->n--;
-	*more = taken < n || end;
-	taken += taken == n && end;
-	rest->s += taken;
-	rest->n -= taken;
+	size_t n = c->line;
+	if (wrap && c->text) {
+		n = cell_break(c->s, c->text, width);
+		if (n == c->text)
+			n = c->line;
+	}
+	*line = (struct table_text){c->s, wrap ? cell_within(c->s, n, width) : n};
+	bool ends = n == c->line;
+	c->more = n < c->n;
+	n += ends && c->more; /* the newline */
+	c->s += n;
+	c->n -= n;
+	if (ends)
+		see_line(c);
+	else {
+		c->line -= n;
+		c->text -= n;
+	}
 	return true;
 }
 
@@ -113,8 +141,8 @@ int table_add(struct table *t, const struct table_text *cells)
 		size_t from = t->text.n;
 		if (cell_clean(&t->text, cells[i].s, cells[i].n) || buf_add(&t->ends, &t->text.n, sizeof t->text.n))
 			return -1;
-		struct table_text rest = {t->text.p + from, t->text.n - from}, line;
-		for (bool more = true; next_line(&rest, &more, false, 0, &line);) {
+		struct cursor c = cursor_at((struct table_text){t->text.p + from, t->text.n - from});
+		for (struct table_text line; next_line(&c, false, 0, &line);) {
 			size_t wide = cell_width(line.s, line.n) + PADDING;
 			if (wide > t->widths[i])
 				t->widths[i] = wide;
@@ -160,9 +188,9 @@ static size_t height(const struct table *t, size_t row)
 {
 	size_t most = 1;
 	for (size_t i = 0; i < t->n; i++) {
-		struct table_text rest = cell_at(t, row * t->n + i), line;
+		struct cursor c = cursor_at(cell_at(t, row * t->n + i));
 		size_t lines = 0;
-		for (bool more = true; next_line(&rest, &more, t->wrap, inner(t, i), &line);)
+		for (struct table_text line; next_line(&c, t->wrap, inner(t, i), &line);)
 			lines++;
 		if (lines > most)
 			most = lines;
@@ -187,22 +215,15 @@ static int draw_cell(const struct table *t, struct buf *b, size_t i, struct tabl
 	return rc || styled(t, b, "\033[0m") ? -1 : 0;
 }
 
-struct cursor {
-	struct table_text rest;
-	bool more;
-	size_t wait; /* empty lines before the first: a head stands at the bottom */
-};
-
 static int draw_row(const struct table *t, struct buf *b, size_t row, struct cursor *at)
 {
 	const char *bar = row ? "│" : "┃";
 	size_t lines = height(t, row);
 	for (size_t i = 0; i < t->n; i++) {
-		at[i] = (struct cursor){cell_at(t, row * t->n + i), true, 0};
+		at[i] = cursor_at(cell_at(t, row * t->n + i));
 		struct cursor c = at[i];
-		struct table_text line;
 		size_t have = 0;
-		while (next_line(&c.rest, &c.more, t->wrap, inner(t, i), &line))
+		for (struct table_text line; next_line(&c, t->wrap, inner(t, i), &line);)
 			have++;
 		if (row == 0)
 			at[i].wait = lines - have;
@@ -213,7 +234,7 @@ static int draw_row(const struct table *t, struct buf *b, size_t row, struct cur
 		for (size_t i = 0; i < t->n; i++) {
 			struct table_text line = {"", 0};
 			if (k >= at[i].wait)
-				next_line(&at[i].rest, &at[i].more, t->wrap, inner(t, i), &line);
+				next_line(&at[i], t->wrap, inner(t, i), &line);
 			if (draw_cell(t, b, i, line, row == 0) || buf_adds(b, bar))
 				return -1;
 		}
@@ -228,10 +249,9 @@ static int draw_title(const struct table *t, struct buf *b, const char *title, s
 {
 	struct buf clean = {0};
 	int rc = cell_clean(&clean, title, strlen(title));
-	struct table_text rest = {clean.p, clean.n}, line;
-	for (bool more = true; !rc && next_line(&rest, &more, true, wide, &line);) {
-		while (line.n && line.s[line.n - 1] == ' ')
-			line.n--;
+	struct cursor c = cursor_at((struct table_text){clean.p, rc ? 0 : clean.n});
+	for (struct table_text line; !rc && next_line(&c, true, wide, &line);) {
+		line.n = cell_text(line.s, line.n);
 		size_t cells = cell_width(line.s, line.n), left = cells < wide ? (wide - cells) / 2 : 0;
 		rc = styled(t, b, "\033[3m") || cell_fit(b, "", 0, left) || cell_fit(b, line.s, line.n, wide - left) ||
 		     styled(t, b, "\033[0m") || buf_addc(b, '\n');

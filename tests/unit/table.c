@@ -108,6 +108,9 @@ static void wrapping(void)
 	wraps("漢", 1, "漢|"); /* at least one character a line */
 	wraps("e\u0301e\u0301e\u0301", 2, "e\u0301e\u0301|e\u0301|");
 	wraps("a 👩‍💻👩‍💻", 3, "a |👩‍💻|👩‍💻|");
+	wraps("ab\u3000\u3000cd", 3, "ab\u3000\u3000|cd|");
+	wraps("    abc", 3, "   | ab|c|"); /* blanks before a word are its own as well */
+	wraps("a \u0301b", 2, "a |\u0301b|");
 }
 
 /* A table of one row at the given width. */
@@ -129,7 +132,8 @@ static void drawn(const struct table_text *heads, const struct table_text *cells
 static void tables(void)
 {
 	static const struct table_text heads[] = {T("q"), T("answer")}, cells[] = {T("漢字"), T("two\nlines")},
-	                               late[] = {T("a b"), T("x")}, longer[] = {T("aaa bbb ccc"), T("x")};
+	                               late[] = {T("a b"), T("x")}, longer[] = {T("aaa bbb ccc"), T("x")},
+	                               wide[] = {T("①\u3000"), T("x \u00a0\u3000")};
 	drawn(heads, NULL, 2, 80, false, NULL,
 	      "┏━━━┳━━━━━━━━┓\n┃ q ┃ answer ┃\n┡━━━╇━━━━━━━━┩\n└───┴────────┘\n", "a head without rows");
 	drawn(heads, cells, 2, 80, false, "TT",
@@ -146,6 +150,9 @@ static void tables(void)
 	drawn(late, heads, 2, 11, true, NULL,
 	      "┏━━━━┳━━━━┓\n┃ a  ┃    ┃\n┃ b  ┃ x  ┃\n┡━━━━╇━━━━┩\n│ q  │ an │\n│    │ sw │\n│    │ er │\n└────┴────┘\n",
 	      "a head stands at the bottom, a long word is folded");
+	drawn(late, wide, 2, 9, true, NULL,
+	      "┏━━━┳━━━┓\n┃ a ┃   ┃\n┃ b ┃ x ┃\n┡━━━╇━━━┩\n│ ① │ x │\n└───┴───┘\n",
+	      "blanks of any width stick out, and no \"…\" says that something was lost");
 }
 
 int main(void)
