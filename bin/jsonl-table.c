@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "io/jsonl.h"
 #include "io/out.h"
+#include "text/strset.h"
 #include "text/table.h"
 
 #include <stdlib.h>
@@ -41,8 +42,9 @@ static const struct opt opts[] = {
 static const struct opt_prog prog = {"jsonl-table", "[-c FIELD,...] [options] [FILE ...]", "print columns of JSON lines as a table", opts};
 
 struct col {
-	size_t file; /* the input that it is of, from 0 */
-	char *field; /* NULL: the row's number */
+	size_t file;    /* the input that it is of, from 0 */
+	char *field;    /* NULL: the row's number */
+	uint32_t index; /* of the field among those shown of that file */
 	char *title;
 	bool seen; /* some record has the field */
 };
@@ -52,8 +54,11 @@ struct job {
 	struct json *rec[FILES]; /* of the present row; NULL: the file has ended */
 	size_t files;
 	struct col *cols;
+	size_t cap;
 	struct arena names; /* of the columns */
 	size_t n;
+	struct strset shown[FILES]; /* the fields that columns are of */
+	struct buf values[FILES];   /* const struct json *: what they are in the present row */
 	struct table_text *cells; /* of the present row, as many as columns, in `text` */
 	size_t *from;
 	struct buf text, line;
@@ -65,18 +70,40 @@ struct job {
 
 /* --- columns ------------------------------------------------------------------------ */
 
-static void add_column(struct job *j, size_t file, const char *field, const char *name)
+/* The number of a field among those shown of the file, old or new. */
+static uint32_t show_field(struct job *j, size_t file, const char *field, size_t n)
 {
-	struct col *v = realloc(j->cols, (j->n + 1) * sizeof *v);
-	if (!v)
+	struct strset *set = &j->shown[file];
+	uint32_t before = set->n, index = strset_put(set, field, n);
+	const struct json *none = NULL;
+	if (index == STRSET_NONE || (set->n > before && buf_add(&j->values[file], &none, sizeof none)))
 		die_mem();
-	j->cols = v;
-	v[j->n] = (struct col){.file = file, .title = arena_dup(&j->names, name, strlen(name))};
-	if (field)
-		v[j->n].field = arena_dup(&j->names, field, strlen(field));
-	if ((field && !v[j->n].field) || !v[j->n].title)
+	return index;
+}
+
+static const struct json **values(struct job *j, size_t file)
+{
+	return (const struct json **)(void *)j->values[file].p;
+}
+
+/* field: of n bytes; NULL: the column is the row's number. */
+static void add_column(struct job *j, size_t file, const char *field, size_t n, const char *name)
+{
+	if (j->n == j->cap) {
+		j->cap = 2 * j->cap + 16;
+		struct col *v = realloc(j->cols, j->cap * sizeof *v);
+		if (!v)
+			die_mem();
+		j->cols = v;
+	}
+	struct col *c = &j->cols[j->n++];
+	*c = (struct col){.file = file, .title = arena_dup(&j->names, name, strlen(name))};
+	if (field) {
+		c->field = arena_dup(&j->names, field, n);
+		c->index = show_field(j, file, field, n);
+	}
+	if ((field && !c->field) || !c->title)
 		die_mem();
-	j->n++;
 }
 
 /* "2:answer=Base": with --join a number and a colon name the file. */
@@ -93,13 +120,13 @@ static void choose_column(struct job *j, char *word)
 		if (file >= j->files)
 			die_usage("--columns %s: there are %zu files", word, j->files);
 	}
-	add_column(j, file, field, is ? is : field);
+	add_column(j, file, field, strlen(field), is ? is : field);
 }
 
 static void choose_columns(struct job *j)
 {
 	if (number)
-		add_column(j, 0, NULL, "#");
+		add_column(j, 0, NULL, 0, "#");
 	for (int i = 0; i < chosen.n; i++) {
 		char *copy = strdup(chosen.v[i]), *rest = copy;
 		if (!copy)
@@ -112,17 +139,36 @@ static void choose_columns(struct job *j)
 	}
 }
 
+/* Finds the fields shown in the file's present record; of two members of one name the last counts. */
+static void find_values(struct job *j, size_t file)
+{
+	const struct json **found = values(j, file);
+	for (uint32_t i = 0; i < j->shown[file].n; i++)
+		found[i] = NULL;
+	for (const struct json *v = j->rec[file] ? j->rec[file]->child : NULL; v && j->shown[file].n; v = v->next) {
+		uint32_t i = strset_find(&j->shown[file], v->key, v->keylen);
+		if (i != STRSET_NONE)
+			found[i] = v;
+	}
+}
+
 /* Without -c: all fields of the first row's records. */
 static void default_columns(struct job *j)
 {
-	for (size_t f = 0; f < j->files; f++)
-		for (const struct json *v = j->rec[f] ? j->rec[f]->child : NULL; v; v = v->next) {
+	for (size_t f = 0; f < j->files; f++) {
+		const struct json *first = j->rec[f] ? j->rec[f]->child : NULL;
+		for (const struct json *v = first; v; v = v->next)
+			show_field(j, f, v->key, v->keylen);
+		find_values(j, f);
+		for (const struct json *v = first; v; v = v->next) {
+			if (values(j, f)[strset_find(&j->shown[f], v->key, v->keylen)] != v)
+				continue;
 			buf_reset(&j->line);
 			if ((join && buf_printf(&j->line, "%zu:", f + 1)) || buf_add(&j->line, v->key, v->keylen) || !buf_str(&j->line))
 				die_mem();
-			if (json_get(j->rec[f], v->key) == v)
-				add_column(j, f, v->key, j->line.p);
+			add_column(j, f, v->key, v->keylen, j->line.p);
 		}
+	}
 }
 
 /* --- a row -------------------------------------------------------------------------- */
@@ -130,9 +176,11 @@ static void default_columns(struct job *j)
 static int fill_cells(struct job *j, struct err *e)
 {
 	buf_reset(&j->text);
+	for (size_t f = 0; f < j->files; f++)
+		find_values(j, f);
 	for (size_t i = 0; i < j->n; i++) {
 		struct col *c = &j->cols[i];
-		const struct json *v = c->field ? json_get(j->rec[c->file], c->field) : NULL;
+		const struct json *v = c->field ? values(j, c->file)[c->index] : NULL;
 		c->seen |= v || !c->field;
 		int rc = 0;
 		j->from[i] = j->text.n;
@@ -370,8 +418,11 @@ static void open_inputs(struct job *j, int argc, char **argv)
 
 static void release(struct job *j)
 {
-	for (size_t f = 0; f < j->files; f++)
+	for (size_t f = 0; f < j->files; f++) {
 		jsonl_close(&j->in[f]);
+		strset_release(&j->shown[f]);
+		buf_release(&j->values[f]);
+	}
 	free(j->cols);
 	arena_release(&j->names);
 	free(j->cells);

@@ -109,6 +109,25 @@ GOLDEN=$BATS_TEST_DIRNAME/golden/table
 		[ "$(awk 'length > 60 * 4' $f.out)" = "" ]
 	done
 	# 52 columns are left for the text
-	[ "$(grep -o x word.out | wc -l)" = $n ] && [ "$(wc -l <word.out)" = $((4 + (n + 51) / 52)) ]
+	[ "$(grep -o x word.out | wc -l)" = $n ]
+	[ "$(wc -l <word.out)" = $((4 + (n + 51) / 52)) ]
 	[ "$(wc -l <blanks.out)" = 5 ]
+}
+
+@test "a record of a hundred thousand fields takes the time of its bytes" {
+	local k=100000
+	case $BIN in *san*) k=20000 ;; esac
+	seq $k | sed 's/.*/"c&": &/' | paste -sd, | sed 's/.*/{&}/' >wide
+	timeout 20 "$BIN/jsonl-table" -f tsv wide >wide.out
+	[ "$(tail -n 1 wide.out | tr '\t' '\n' | cksum)" = "$(seq $k | cksum)" ]
+}
+
+@test "of two members of one name the last counts, in columns given and not" {
+	printf '%s\n' '{"a": 1, "b": 2, "a": 3}' '{"b": 5, "a": 1, "c": 6}' >in
+	"$BIN/jsonl-table" -f tsv in >out
+	printf 'b\ta\n2\t3\n5\t1\n' >want
+	same want out
+	"$BIN/jsonl-table" -f tsv -c a,c,a in >out
+	printf 'a\tc\ta\n3\t\t3\n1\t6\t1\n' >want
+	same want out
 }
