@@ -103,8 +103,8 @@ GOLDEN=$BATS_TEST_DIRNAME/golden/table
 	printf '{"a": "x%s", "b": 1}\n' "$(many ' ' $n)" >blanks
 	printf '{"a": "%sx%s", "b": 1}\n' "$(many ' ' $n)" "$(many ' ' $n)" >lead
 	printf '{"a": "%s", "b": 1}\n' "$(many x $n)" >word
-	printf '{"a": "%s", "b": 1}\n' "$(many 'x\\t' $n)" >tabs
-	for f in blanks lead word tabs; do
+	printf '{"a": "%s", "b": 1}\n' "$(many 'x\\t' $n)" >tabbed
+	for f in blanks lead word tabbed; do
 		timeout 20 "$BIN/jsonl-table" --wrap --width 60 $f >$f.out
 		[ "$(awk 'length > 60 * 4' $f.out)" = "" ]
 	done
