@@ -28,6 +28,7 @@ static struct wishes wish = WISHES_DEFAULTS;
 static int64_t batch = 16, history = -1, threads;
 static int dtype = FROZEN_F32;
 static bool lines, chat, plain, echo, any_tokenizer, skip_bad, timing, quiet;
+enum { TALK_NEW = 256 }; /* tokens of an answer in a talk, where nobody says */
 
 static const struct opt opts[] = {
 	{'m', "model", OPT_STR, &model, "DIR", "the model's directory (default $NX_MODEL)", 0, 0, NULL},
@@ -256,7 +257,7 @@ static int take(void *arg, const struct generate *g, struct err *e)
 }
 
 /* The end of a prompt matters most: the guide's tokenizer cuts on the left. */
-static void cut_prompt(struct job *j)
+static void cut_prompt(struct job *j, bool first)
 {
 	struct bpe_ids *p = &j->prompt;
 	if (p->n <= (size_t)wish.max_input)
@@ -265,21 +266,21 @@ static void cut_prompt(struct job *j)
 	if (wish.side == 0)
 		memmove(p->v, p->v + cut, (size_t)wish.max_input * sizeof *p->v);
 	p->n -= cut;
-	j->n.cut++;
-	j->n.cut_tokens += cut;
+	j->n.cut += first;
+	j->n.cut_tokens += first ? cut : 0;
 }
 
-/* Makes of j->prompt what can be asked. */
-static int settle_prompt(struct job *j, struct err *e)
+/* Makes of j->prompt what can be asked. first: it is the first time that it is asked. */
+static int settle_prompt(struct job *j, bool first, struct err *e)
 {
 	struct bpe_ids *p = &j->prompt;
-	cut_prompt(j);
+	cut_prompt(j, first);
 	if (p->n == 0) { /* as HF's generate() begins without a prompt */
 		if (j->f.cfg.bos < 0)
 			return err_data(e, "the prompt is empty and the model has no token to begin with");
 		if (add_id(p, j->f.cfg.bos, e))
 			return -1;
-		j->n.empty++;
+		j->n.empty += first;
 	}
 	for (size_t i = 0; i < p->n; i++)
 		if (p->v[i] < 0 || p->v[i] >= j->f.cfg.vocab)
@@ -290,11 +291,11 @@ static int settle_prompt(struct job *j, struct err *e)
 /* Begins to answer j->prompt, the record of this number. */
 static int begin(struct job *j, struct generate *g, uint64_t number, int64_t sequence, struct err *e)
 {
-	if (settle_prompt(j, e))
+	if (settle_prompt(j, sequence == 0, e))
 		return -1;
 	if (generate_begin(g, &wish.rules, j->prompt.v, j->prompt.n, number, (uint32_t)sequence, e))
 		return -1;
-	j->n.full += g->end != GENERATE_ON;
+	j->n.full += sequence == 0 && g->end != GENERATE_ON;
 	return 0;
 }
 
@@ -303,7 +304,7 @@ static void count(struct job *j, const struct generate *g)
 	j->n.records++;
 	j->n.asked += g->prompt;
 	j->n.answered += g->n - g->prompt;
-	j->n.far += g->n > (size_t)j->f.cfg.max_pos;
+	j->n.far += g->n > g->prompt && g->n > (size_t)j->f.cfg.max_pos;
 }
 
 /* The answer of a search, which ends at once. */
@@ -356,8 +357,6 @@ static void answer_prompt(struct job *j)
 
 /* --- a talk ------------------------------------------------------------------------- */
 
-enum { TALK_NEW = 256 }; /* tokens of an answer, where nobody says */
-
 static volatile sig_atomic_t interrupted, listening;
 
 /* Ctrl-C ends the answer; while the program listens it only says what would end the talk. */
@@ -386,7 +385,7 @@ static void open_talk(struct job *j, struct talk *t)
 static int reply(struct job *j, struct talk *t, struct err *e)
 {
 	size_t said = j->prompt.n;
-	if (settle_prompt(j, e) || talk_ask(t, j->prompt.v, j->prompt.n, e))
+	if (settle_prompt(j, true, e) || talk_ask(t, j->prompt.v, j->prompt.n, e))
 		return -1;
 	if (j->prompt.n < said && !quiet)
 		die_warn("too long: %zu tokens, of which %s %zu %s asked", said, wish.side ? "the first" : "the last", j->prompt.n,
@@ -453,7 +452,6 @@ static void talk(struct job *j)
 		die_now("no signals can be caught");
 	if (person && !quiet)
 		die_warn("%s", talk_help);
-	j->skip.on = skip_bad;
 	while (known >= 0 && (rc = listen_for(in, &line, person, &e)) > 0) {
 		number++;
 		if (lines_blank(line.p, line.n) || (known = command(&t, line.p)) != 0)
@@ -609,7 +607,6 @@ static void answer_records(struct job *j, int argc, char **argv)
 		die_mem();
 	if (batching_open(&j->batch, j->d, j->sample, (int)batch, &e))
 		die_err(&e);
-	j->skip.on = skip_bad;
 	progress_init(&bar, prog.name, 0, "records", quiet);
 	int64_t again = 0; /* answers that the present record has got or is getting */
 	for (uint64_t number = 0; rc || j->batch.n;) {
@@ -682,6 +679,7 @@ int main(int argc, char **argv)
 		die_usage("-p, --field and --text exclude each other");
 	if (template && field)
 		die_usage("--template names the fields: no --field");
+	j.skip.on = skip_bad;
 	open_job(&j, nargs, args);
 	if (prompt)
 		answer_prompt(&j);

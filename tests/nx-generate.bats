@@ -373,6 +373,29 @@ golden() {
 	done
 }
 
+@test "several answers to a prompt are one prompt in what is told, and none is beyond what it is made of" {
+	echo '{"input_ids": []}' >empty
+	echo '{"input_ids": [1, 2, 3]}' >in
+	for o in '--beams 3' '--seed 1'; do
+		# shellcheck disable=SC2086
+		fails 0 "$BIN/nx-generate" -m "$S/tiny" $o -n 3 --max-new-tokens 2 empty
+		[ "$(wc -l <out)" -eq 3 ]
+		says "nx-generate: 1 empty prompt: begun" err
+		# shellcheck disable=SC2086
+		fails 0 "$BIN/nx-generate" -m "$S/tiny" $o -n 3 --max-new-tokens 2 --max-input-tokens 2 in
+		says "nx-generate: 1 prompt cut to the last 2 tokens, by 1 together" err
+		# shellcheck disable=SC2086
+		fails 0 "$BIN/nx-generate" -m "$S/tiny" $o -n 3 --max-length 3 in
+		says "nx-generate: 1 prompt left no room" err
+	done
+	"$BIN/nx-generate" -q -m "$S/tiny" --beams 3 --max-length 3 in >out
+	says '"output_ids": []' out
+	says '"score": 0}' out
+	echo "{\"input_ids\": [$(seq -s, 90)]}" >long
+	fails 0 "$BIN/nx-generate" -m "$S/tiny" --max-length 3 long
+	run ! grep -q beyond err
+}
+
 @test "each wish of generation_config.json is its option's" {
 	local wish name given
 	cp -r "$S/tiny" tiny

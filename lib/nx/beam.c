@@ -241,7 +241,7 @@ static int begin(struct beam *b, const struct beam_rules *br, const struct gener
 		/* the first step finds the same ways for each beam: those of the others do not count */
 		b->running[i].n = b->best[i].n = 0;
 		b->running[i].score = i ? -OUT : 0;
-		b->best[i].score = -OUT;
+		b->best[i].score = b->room ? -OUT : 0;
 		b->best[i].done = false;
 		b->best[i].end = GENERATE_LENGTH;
 		if (!b->seq[i] && !(b->seq[i] = decode_seq_open(d, e)))

@@ -57,7 +57,8 @@ struct beam {
 	bool ended;
 };
 
-/* n >= 1. s and d are of one vocabulary. Where the rules leave no room, all of best are empty (GENERATE_LENGTH). */
+/* n >= 1. s and d are of one vocabulary. Where the rules leave no room, all of best are empty
+ * (GENERATE_LENGTH), with the score 0. */
 int beam_run(struct beam *b, const struct beam_rules *br, const struct generate_rules *r, struct sample *s,
              struct decode *d, const int32_t *prompt, int n, struct err *e);
 /* One of the best ways as g's answer, as if it had been generated; g has begun with the prompt. */
