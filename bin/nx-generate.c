@@ -644,6 +644,8 @@ static void report(const struct job *j)
 	const struct tally *n = &j->n;
 #define U(x) (unsigned long long)(x)
 	die_skipped(&j->skip, "record");
+	if (*wish.unheard)
+		die_warn("generation_config.json wishes what is not done here: %s", wish.unheard);
 	if (n->cut)
 		die_warn("%llu prompt%s cut to %s %lld tokens, by %llu together", U(n->cut), die_s(n->cut), wish.side ? "the first" : "the last",
 		         (long long)wish.max_input, U(n->cut_tokens));

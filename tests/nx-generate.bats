@@ -373,6 +373,21 @@ golden() {
 	done
 }
 
+@test "wishes of generation_config.json that are not done are told" {
+	cp -r "$S/tiny" tiny
+	echo '{"input_ids": [1, 2, 3]}' >in
+	echo '{"max_new_tokens": 2, "suppress_tokens": [5], "num_return_sequences": 1, "stop_strings": ["x"], "use_cache": true}' >tiny/generation_config.json
+	fails 0 "$BIN/nx-generate" -m tiny in
+	[ "$(cat err)" = 'nx-generate: generation_config.json wishes what is not done here: stop_strings, suppress_tokens' ]
+	fails 0 "$BIN/nx-generate" -q -m tiny in
+	[ ! -s err ]
+	fails 0 "$BIN/nx-generate" -m tiny --no-generation-config --max-new-tokens 2 in
+	[ ! -s err ]
+	echo '[]' >tiny/generation_config.json
+	fails 1 "$BIN/nx-generate" -m tiny in
+	[ "$(cat err)" = 'nx-generate: tiny/generation_config.json: no JSON object' ]
+}
+
 @test "several answers to a prompt are one prompt in what is told, and none is beyond what it is made of" {
 	echo '{"input_ids": []}' >empty
 	echo '{"input_ids": [1, 2, 3]}' >in

@@ -5,8 +5,10 @@
 #include "io/json.h"
 #include "io/there.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void genconfig_defaults(const struct config *c, struct generate_rules *r, struct beam_rules *b)
 {
@@ -106,28 +108,56 @@ static int read_words(const struct json *v, struct generate_rules *r, struct bea
 	return 0;
 }
 
-static int read_file(const char *path, struct generate_rules *r, struct beam_rules *b, struct err *e)
+/* Appends the wishes that would make HF answer otherwise and are not done here. */
+static void list_unheard(const struct json *v, char unheard[GENCONFIG_UNHEARD])
+{
+	static const struct {
+		const char *name;
+		double idle; /* the number that wishes nothing; NAN: none does */
+	} all[] = {{"min_length", 0}, {"num_return_sequences", 1}, {"stop_strings", NAN}, {"suppress_tokens", NAN},
+	           {"begin_suppress_tokens", NAN}, {"bad_words_ids", NAN}, {"force_words_ids", NAN}, {"sequence_bias", NAN},
+	           {"forced_bos_token_id", NAN}, {"forced_eos_token_id", NAN}, {"exponential_decay_length_penalty", NAN},
+	           {"encoder_repetition_penalty", 1}, {"encoder_no_repeat_ngram_size", 0}, {"num_beam_groups", 1},
+	           {"diversity_penalty", 0}, {"epsilon_cutoff", 0}, {"eta_cutoff", 0}, {"top_h", NAN}, {"penalty_alpha", 0},
+	           {"guidance_scale", 1}, {"renormalize_logits", NAN}, {"watermarking_config", NAN}, {"token_healing", NAN},
+	           {"dola_layers", NAN}, {"max_time", NAN}};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		const struct json *w = wish(v, all[i].name);
+		double x;
+		if (!w || w->type == JSON_FALSE || (w->type == JSON_ARRAY && !w->child) || (json_f64(w, &x) == 0 && x == all[i].idle))
+			continue;
+		size_t n = strlen(unheard);
+		snprintf(unheard + n, GENCONFIG_UNHEARD - n, "%s%s", n ? ", " : "", all[i].name);
+	}
+}
+
+static int read_file(const char *path, struct generate_rules *r, struct beam_rules *b, char *unheard, struct err *e)
 {
 	struct buf text = {0};
 	struct arena a = {0};
 	struct json *v;
 	int rc = in_slurp(path, &text, e);
-	if (rc == 0 && (json_parse(&a, text.p, text.n, &v, e) || read_eos(r, json_get(v, "eos_token_id"), e) ||
-	                read_numbers(v, r, b, e) || read_counts(v, r, b, e) || read_words(v, r, b, e)))
+	if (rc == 0 && (json_parse(&a, text.p, text.n, &v, e) || (!json_is(v, JSON_OBJECT) && err_data(e, "no JSON object")) ||
+	                read_eos(r, json_get(v, "eos_token_id"), e) || read_numbers(v, r, b, e) || read_counts(v, r, b, e) ||
+	                read_words(v, r, b, e)))
 		rc = err_prefix(e, "%s: ", path);
+	if (rc == 0)
+		list_unheard(v, unheard);
 	buf_release(&text);
 	arena_release(&a);
 	return rc;
 }
 
-int genconfig_read(const char *dir, struct generate_rules *r, struct beam_rules *b, struct err *e)
+int genconfig_read(const char *dir, struct generate_rules *r, struct beam_rules *b, char unheard[GENCONFIG_UNHEARD],
+                   struct err *e)
 {
 	char *path;
+	unheard[0] = '\0';
 	if (asprintf(&path, "%s/generation_config.json", dir) < 0)
 		return err_mem(e);
 	int rc = there_is(path, e);
 	if (rc > 0)
-		rc = read_file(path, r, b, e);
+		rc = read_file(path, r, b, unheard, e);
 	free(path);
 	return rc;
 }

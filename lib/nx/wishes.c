@@ -27,7 +27,7 @@ int wishes_read(struct wishes *w, const struct config *c, const char *dir, const
 {
 	struct generate_rules *r = &w->rules;
 	genconfig_defaults(c, r, &w->beam);
-	if (!w->bare && genconfig_read(dir, r, &w->beam, e))
+	if (!w->bare && genconfig_read(dir, r, &w->beam, w->unheard, e))
 		return -1;
 	w->beams = w->beam.beams;
 	w->early = (int)w->beam.early;

@@ -15,6 +15,7 @@
 #include "base/opt.h"
 #include "nx/beam.h"
 #include "nx/config.h"
+#include "nx/genconfig.h"
 #include "nx/generate.h"
 
 #include <stdbool.h>
@@ -29,6 +30,7 @@ struct wishes {
 	int64_t max_input;
 	int side; /* 0: a longer prompt loses its beginning, 1: its end */
 	int early;
+	char unheard[GENCONFIG_UNHEARD]; /* what of generation_config.json is not done */
 	bool do_sample, greedy, drawn, bare, ignore_eos, new_given, length_given, beam_given;
 };
 

@@ -44,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct generate_rules r = {.max_length = 100};
 	struct beam_rules br;
+	char unheard[GENCONFIG_UNHEARD];
 	struct err e;
 	int32_t prompt[PROMPT] = {1};
 	int count = 0;
@@ -59,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		count++;
 	}
 	genconfig_defaults(&m.cfg, &r, &br);
-	if (genconfig_read(fuzz_dir(), &r, &br, &e))
+	if (genconfig_read(fuzz_dir(), &r, &br, unheard, &e))
 		return 0;
 	r.max_new = NEW; /* how long it may be is not what this is about */
 	if (br.beams > 1)

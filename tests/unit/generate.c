@@ -104,6 +104,8 @@ static void limits(void)
 	TEST(generate_room(&r, 100) == 3, "max_new takes precedence, as in HF");
 }
 
+static char unheard[GENCONFIG_UNHEARD];
+
 static int eos_of(struct generate_rules *r, const char *text, struct err *e)
 {
 	struct config c = {.eos = 7};
@@ -119,7 +121,7 @@ static int eos_of(struct generate_rules *r, const char *text, struct err *e)
 	}
 	struct beam_rules b;
 	genconfig_defaults(&c, r, &b);
-	rc = genconfig_read(dir, r, &b, e);
+	rc = genconfig_read(dir, r, &b, unheard, e);
 	remove(path);
 	remove(dir);
 	return rc;
@@ -137,6 +139,18 @@ static void ends_of_text(void)
 	TEST(eos_of(&r, "{\"eos_token_id\": \"x\"}", &e) == -1 && e.kind == ERR_DATA && strstr(e.msg, "generation_config.json"), "text is refused by file name");
 	TEST(eos_of(&r, "{\"eos_token_id\": [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}", &e) == -1, "so are more than 16");
 	TEST(eos_of(&r, "{", &e) == -1 && strstr(e.msg, "generation_config.json: column"), "and what is no JSON");
+	TEST(eos_of(&r, "[]", &e) == -1 && strstr(e.msg, "generation_config.json: no JSON object"), "nor an object");
+}
+
+static void other_wishes(void)
+{
+	struct generate_rules r = {.max_length = 10};
+	struct err e;
+	TEST(eos_of(&r, "{\"min_length\": 0, \"num_return_sequences\": 1, \"top_h\": null, \"stop_strings\": [], \"use_cache\": true, "
+	                "\"renormalize_logits\": false, \"guidance_scale\": 1.0, \"top_k\": 3}", &e) == 0 && !*unheard, "what wishes nothing is not listed");
+	TEST(eos_of(&r, "{\"suppress_tokens\": [1], \"min_length\": 3, \"guidance_scale\": 2}", &e) == 0 &&
+	         strcmp(unheard, "min_length, suppress_tokens, guidance_scale") == 0, "what is not done is: %s", unheard);
+	TEST(eos_of(&r, NULL, &e) == 0 && !*unheard, "no file, no wishes");
 }
 
 static void failures(void)
@@ -168,6 +182,7 @@ int main(void)
 	golden();
 	limits();
 	ends_of_text();
+	other_wishes();
 	failures();
 	greedy();
 	return test_done();
