@@ -184,6 +184,7 @@ static void open_job(struct job *j, int argc, char **argv)
 	pool_close(both);
 	if (j->bad[0])
 		die_err(&j->why[0]);
+	wish.talk = chat;
 	if (wishes_read(&wish, &j->f.cfg, dir, &prog, argc, argv, &e))
 		die_err(&e);
 	check_ways();

@@ -373,6 +373,29 @@ golden() {
 	done
 }
 
+@test "options outweigh what generation_config.json wishes of beams and of the fewest tokens" {
+	cp -r "$S/tiny" tiny
+	echo '{"input_ids": [1, 2, 3]}' >in
+	echo '{"num_beams": 3, "eos_token_id": null, "max_new_tokens": 7}' >tiny/generation_config.json
+	local plain=(-m "$S/tiny" --no-generation-config --ignore-eos --max-new-tokens 7)
+	"$BIN/nx-generate" -m tiny in >beams
+	"$BIN/nx-generate" -m tiny --greedy in >out
+	"$BIN/nx-generate" "${plain[@]}" in >want
+	same want out
+	run ! cmp -s beams out
+	"$BIN/nx-generate" -m tiny --seed 3 in >out
+	"$BIN/nx-generate" "${plain[@]}" --seed 3 in >want
+	same want out
+	fails 2 "$BIN/nx-generate" -m tiny --seed 3 --beams 3 in
+	fails 2 "$BIN/nx-generate" -m tiny --logprobs 1 in
+	says '(--beams 1 turns off what the model wishes)' err
+	"$BIN/nx-generate" -m tiny --logprobs 1 --beams 1 in >out
+	echo '{"eos_token_id": null, "max_new_tokens": 7, "min_new_tokens": 5}' >tiny/generation_config.json
+	"$BIN/nx-generate" -m tiny --max-new-tokens 2 in >out
+	[ "$(ids output_ids out | wc -w)" -eq 2 ]
+	fails 2 "$BIN/nx-generate" -m tiny --max-new-tokens 2 --min-new-tokens 3 in
+}
+
 @test "wishes of generation_config.json that are not done are told" {
 	cp -r "$S/tiny" tiny
 	echo '{"input_ids": [1, 2, 3]}' >in

@@ -9,7 +9,8 @@ static int check(const struct wishes *w, struct err *e)
 	if (w->beams > 1 && r->sample.random)
 		return err_usage(e, "--beams and sampling exclude each other (--greedy turns off what the model wishes)");
 	if (w->beams > 1 && (w->stops.n || w->top >= 0))
-		return err_usage(e, "--beams goes with neither --stop nor --logprobs");
+		return err_usage(e, "--beams goes with neither --stop nor --logprobs%s",
+		                 w->beams_given ? "" : " (--beams 1 turns off what the model wishes)");
 	if (w->beams == 1 && w->beam_given)
 		return err_usage(e, "--length-penalty and --early-stopping are for --beams");
 	if (w->sequences > 1 && !r->sample.random && w->sequences > w->beams)
@@ -20,6 +21,18 @@ static int check(const struct wishes *w, struct err *e)
 		if (!*w->stops.v[i])
 			return err_usage(e, "--stop wants a text that is not empty");
 	return 0;
+}
+
+/* Options say what the model's wishes would contradict. */
+static void outweigh(struct wishes *w)
+{
+	struct generate_rules *r = &w->rules;
+	if (w->length_given && !w->new_given)
+		r->max_new = 0;
+	if (!w->least_given && r->max_new && r->min_new > r->max_new)
+		r->min_new = r->max_new; /* as HF: the limit ends the answer all the same */
+	if (!w->beams_given && (w->greedy || w->drawn || w->talk))
+		w->beams = 1;
 }
 
 int wishes_read(struct wishes *w, const struct config *c, const char *dir, const struct opt_prog *prog, int argc,
@@ -34,10 +47,9 @@ int wishes_read(struct wishes *w, const struct config *c, const char *dir, const
 	w->stops.n = 0;
 	if (opt_parse(prog, &argc, &argv, e) != OPT_OK)
 		return -1;
+	outweigh(w);
 	w->beam.beams = (int)w->beams;
 	w->beam.early = (enum beam_early)w->early;
-	if (w->length_given && !w->new_given)
-		r->max_new = 0;
 	r->sample.random = !w->greedy && (r->sample.random || w->drawn) && r->sample.temperature >= SAMPLE_COLDEST;
 	if (w->ignore_eos)
 		r->neos = 0;

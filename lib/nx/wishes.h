@@ -30,8 +30,9 @@ struct wishes {
 	int64_t max_input;
 	int side; /* 0: a longer prompt loses its beginning, 1: its end */
 	int early;
+	bool talk; /* an answer appears as it is made: no search, unless an option asks for it */
+	bool do_sample, greedy, drawn, bare, ignore_eos, new_given, least_given, length_given, beams_given, beam_given;
 	char unheard[GENCONFIG_UNHEARD]; /* what of generation_config.json is not done */
-	bool do_sample, greedy, drawn, bare, ignore_eos, new_given, length_given, beam_given;
 };
 
 #define WISHES_DEFAULTS \
@@ -42,7 +43,7 @@ struct wishes {
 	{0, "max-length", OPT_I64, &(w).rules.max_length, "N", "prompt and answer have at most N tokens together (default 100)", 1, 1e9, &(w).length_given}, \
 	{0, "max-input-tokens", OPT_I64, &(w).max_input, "N", "keep N tokens of a longer prompt (default 1000)", 1, 1e9, NULL}, \
 	{0, "truncation-side", OPT_WORD, &(w).side, "left|right", "where a longer prompt is cut (default left)", 0, 0, NULL}, \
-	{0, "min-new-tokens", OPT_I64, &(w).rules.min_new, "N", "no end of text among the first N tokens", 0, 1e9, NULL}, \
+	{0, "min-new-tokens", OPT_I64, &(w).rules.min_new, "N", "no end of text among the first N tokens", 0, 1e9, &(w).least_given}, \
 	{0, "stop", OPT_LIST, &(w).stops, "TEXT", "end the answer before TEXT; may be given again", 0, 0, NULL}, \
 	{0, "ignore-eos", OPT_FLAG, &(w).ignore_eos, NULL, "go on past the end of text", 0, 0, NULL}, \
 	{0, "no-generation-config", OPT_FLAG, &(w).bare, NULL, "do not read generation_config.json", 0, 0, NULL}, \
@@ -59,7 +60,7 @@ struct wishes {
 	{0, "frequency-penalty", OPT_F64, &(w).rules.sample.penalty.frequency, "X", "the same, each time they were answered", -1e9, 1e9, NULL}, \
 	{0, "no-repeat-ngram-size", OPT_I64, &(w).rules.sample.penalty.ngram, "N", "let no N tokens in a row come twice", 0, 1e9, NULL}, \
 	{'n', "num-return-sequences", OPT_I64, &(w).sequences, "N", "answer N times; drawn, or of --beams", 1, 1e6, NULL}, \
-	{0, "beams", OPT_I64, &(w).beams, "N", "search with N beams", 1, BEAM_MAX, NULL}, \
+	{0, "beams", OPT_I64, &(w).beams, "N", "search with N beams", 1, BEAM_MAX, &(w).beams_given}, \
 	{0, "length-penalty", OPT_F64, &(w).beam.length_penalty, "X", "of beams: prefer longer answers (default 1)", -1e9, 1e9, &(w).beam_given}, \
 	{0, "early-stopping", OPT_WORD, &(w).early, "false|true|never", "when a search ends, as HF has it (default false)", 0, 0, &(w).beam_given}, \
 	{0, "logprobs", OPT_I64, &(w).top, "N", "put each token's log-probability, and the N best, into records", 0, GENERATE_TOP_MAX, NULL}
