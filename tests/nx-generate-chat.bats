@@ -234,3 +234,14 @@ $stop " -p 'Why?' >got
 	fails 2 "$BIN/nx-generate" -m "$S/model" --history 3 -p x
 	fails 1 "$BIN/nx-generate" -m "$S/learnt" --chat -T nowhere.json </dev/null
 }
+
+@test "a talk with a model that wishes beams does without them" {
+	cp -r "$S/learnt" searching
+	echo '{"num_beams": 3, "eos_token_id": 0}' >searching/generation_config.json
+	head -n 2 "$S/four.jsonl" | sed 's/.*"question": "\([^"]*\)".*/\1/' >asked
+	"$BIN/nx-generate" -m searching --chat --history 0 <asked >got
+	"$BIN/nx-generate" -m "$S/learnt" --chat --history 0 <asked >want
+	same want got
+	[ -s want ]
+	fails 2 "$BIN/nx-generate" -m searching --chat --beams 3 <asked
+}
