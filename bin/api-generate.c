@@ -33,7 +33,7 @@ static const struct opt opts[] = {
 	{0, "key-env", OPT_STR, &key_env, "VAR", "the environment variable that holds the key (default: OPENAI_API_KEY, DEEPSEEK_API_KEY or LAMINI_API_KEY for these services, none for others)", 0, 0, NULL},
 	{0, "chat", OPT_FLAG, &chat, NULL, "ask URL/chat/completions, the default", 0, 0, NULL},
 	{0, "completion", OPT_FLAG, &completion, NULL, "ask URL/completions: the prompt is gone on with, not replied to", 0, 0, NULL},
-	{'f', "field", OPT_STR, &field, "NAME", "the records' field to answer (default: question, input or text)", 0, 0, NULL},
+	{'f', "field", OPT_STR, &field, "NAME", "the records' field to answer (default: question, input, text or prompt)", 0, 0, NULL},
 	{'k', "key", OPT_STR, &key, "NAME", "the field that gets the answer (default generated)", 0, 0, NULL},
 	{0, NULL, OPT_GROUP, NULL, NULL, "What is asked for", 0, 0, NULL},
 	{0, "system", OPT_STR, &system_text, "TEXT", "what the model is told before each prompt", 0, 0, NULL},

@@ -38,7 +38,7 @@ static const struct opt opts[] = {
 	{0, "chat", OPT_FLAG, &chat, NULL, "talk: each line of stdin is answered, in the light of those before it", 0, 0, NULL},
 	{0, "history", OPT_I64, &history, "N", "of --chat: remember N turns (default: as many as the model can hold)", 0, 1e9, NULL},
 	{0, "template", OPT_STR, &template, "TEXT|NAME", "put what is asked into this template, as jsonl-template reads it, or that preset; model: the one kept with the model", 0, 0, NULL},
-	{'f', "field", OPT_STR, &field, "NAME", "the records' field to answer (default: input_ids, else question, input or text)", 0, 0, NULL},
+	{'f', "field", OPT_STR, &field, "NAME", "the records' field to answer (default: input_ids, else question, input, text or prompt)", 0, 0, NULL},
 	{'k', "key", OPT_STR, &key, "NAME", "the field that gets the answer (default generated)", 0, 0, NULL},
 	WISHES_OPTIONS(wish),
 	{0, "plain", OPT_FLAG, &plain, NULL, "write answers as text, not records", 0, 0, NULL},

@@ -52,7 +52,7 @@ at_once() {
 	ask ok -f output -k reply <<<'{"output": "four", "reply": 1}' >got
 	says '{"output": "four", "reply": "answer to four", "finish_reason"' got
 	fails 1 ask ok <<<'{"answer": "x"}'
-	says 'stdin:1: no "question", "input" or "text" to answer: name a field with --field' err
+	says 'stdin:1: no "question", "input", "text" or "prompt" to answer: name a field with --field' err
 	fails 1 ask ok -f text <<<'{"text": 7}'
 	says 'stdin:1: field "text" is a number, no text' err
 	fails 1 ask ok <<<'[1]'

@@ -199,9 +199,12 @@ golden() {
 	fails 0 "$BIN/nx-generate" -m "$S/tiny" -T "$S/tokenizer.json" --max-new-tokens 1 --skip-bad in
 	[ "$(wc -l <out)" -eq 2 ]
 	says 'skipped 3 bad records, the first: in:2:' err
+	echo '{"prompt": "What is a shard?", "completion": "x"}' | "$BIN/nx-generate" -m "$S/model" --max-new-tokens 4 --plain >out
+	"$BIN/nx-generate" -m "$S/model" --max-new-tokens 4 -p 'What is a shard?' >want
+	same want out
 	echo '{"other": "x"}' >in
 	fails 1 "$BIN/nx-generate" -m "$S/model" in
-	says 'nx-generate: in:1: no "question", "input" or "text" to answer' err
+	says 'nx-generate: in:1: no "question", "input", "text" or "prompt" to answer' err
 }
 
 @test "an empty prompt begins with the model's first token, and is told" {

@@ -34,13 +34,13 @@ int column_field(const struct json *rec, const char *name, const char **s, size_
 
 int column_asked(const struct json *rec, const char *name, const char **s, size_t *n, struct err *e)
 {
-	static const char *const rule[] = {"question", "input", "text"};
+	static const char *const rule[] = {"question", "input", "text", "prompt"};
 	if (name || !json_is(rec, JSON_OBJECT))
 		return column_field(rec, name ? name : rule[0], s, n, e);
 	for (size_t i = 0; i < sizeof rule / sizeof *rule; i++)
 		if (json_get(rec, rule[i]))
 			return column_field(rec, rule[i], s, n, e);
-	return err_data(e, "no \"question\", \"input\" or \"text\" to answer: name a field with --field");
+	return err_data(e, "no \"question\", \"input\", \"text\" or \"prompt\" to answer: name a field with --field");
 }
 
 /* first + second in the arena; the first is the prompt. */

@@ -36,7 +36,7 @@ int column_text(struct arena *a, const struct json *rec, struct column *c, struc
 int column_field(const struct json *rec, const char *name, const char **s, size_t *n, struct err *e);
 
 /* What a record is asked with: the field `name`, or where that is NULL its question, else its input,
- * else its text. */
+ * else its text, else its prompt. */
 int column_asked(const struct json *rec, const char *name, const char **s, size_t *n, struct err *e);
 
 /* v itself, or what an object with one member stands for. NULL stays NULL;

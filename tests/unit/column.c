@@ -47,8 +47,10 @@ int main(void)
 	asks("{\"text\": \"t\", \"input\": \"i\", \"question\": \"q\", \"n\": \"x\"}", "n", "x");
 	asks("{\"text\": \"t\", \"input\": {\"0\": \"i\"}}", NULL, "i");
 	asks("{\"text\": \"t\"}", NULL, "t");
+	asks("{\"completion\": \"c\", \"prompt\": \"p\", \"text\": \"t\"}", NULL, "t");
+	asks("{\"completion\": \"c\", \"prompt\": \"p\"}", NULL, "p"); /* what column_text masks of it, too */
 	asks("{\"text\": \"t\"}", "n", "field \"n\" is missing");
-	asks("{\"answer\": \"t\"}", NULL, "no \"question\", \"input\" or \"text\" to answer: name a field with --field");
+	asks("{\"answer\": \"t\"}", NULL, "no \"question\", \"input\", \"text\" or \"prompt\" to answer: name a field with --field");
 	asks("[1]", NULL, "the record is an array, no JSON object");
 	gives("{\"question\": \"Why?\", \"answer\": \"So.\"}", "Why?So.", 4);
 	gives("{\"answer\": \"So.\", \"question\": \"Why?\", \"text\": \"x\", \"input\": \"i\", \"output\": \"o\"}", "Why?So.", 4);
