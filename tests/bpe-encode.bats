@@ -104,6 +104,15 @@ ids() {
 	says '1 empty record' err
 }
 
+@test "a byte-order mark alone is no line, whatever file comes behind it" {
+	printf '\357\273\277' >mark
+	printf '\357\273\277\n' >line
+	fails 0 "$BIN/bpe-encode" -T "$SMALL" -t mark
+	[ ! -s out ]
+	fails 0 "$BIN/bpe-encode" -T "$SMALL" -t mark line mark line
+	says '2 records, 0 tokens, 0 in the loss, 2 empty records' err
+}
+
 @test "text that is not UTF-8 is an error with its place, or skipped, or replaced" {
 	printf 'good\nb\377d\nfine\n' >text
 	fails 1 "$BIN/bpe-encode" -T "$SMALL" -t text

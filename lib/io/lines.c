@@ -73,7 +73,6 @@ int lines_next(struct lines *l, struct lines_block *b, struct err *e)
 		if (b->first && b->text.n >= 3 && memcmp(b->text.p, "\xEF\xBB\xBF", 3) == 0) {
 			b->text.n -= 3;
 			memmove(b->text.p, b->text.p + 3, b->text.n);
-			rc = b->text.n ? rc : 1; /* a mark alone is an empty line, as it always was */
 		}
 		l->fresh = false;
 		if (rc > 0 || b->text.n)
