@@ -20,6 +20,8 @@ struct parse {
 	int depth;
 	const char *key;
 	size_t keylen;
+	yajl_handle h;
+	size_t end; /* of the root, once it is closed */
 	const char *why; /* what we refuse and yajl would not; NULL: out of memory */
 };
 
@@ -35,6 +37,7 @@ static struct json *place(struct parse *p, enum json_type type)
 	p->keylen = 0;
 	if (p->depth == 0) {
 		p->root = v;
+		p->end = yajl_get_bytes_consumed(p->h);
 		return v;
 	}
 	struct json *up = p->open[p->depth - 1], **last = &p->last[p->depth - 1];
@@ -113,7 +116,9 @@ static int on_array(void *ctx)
 
 static int on_close(void *ctx)
 {
-	((struct parse *)ctx)->depth--;
+	struct parse *p = ctx;
+	p->depth--;
+	p->end = yajl_get_bytes_consumed(p->h);
 	return 1;
 }
 
@@ -247,6 +252,25 @@ static void memory_free(void *ctx, void *p)
 	free(b);
 }
 
+/* What stands behind the root, n if nothing does. yajl takes half a string there for an end of input. */
+static size_t behind(const struct parse *p, const char *text, size_t n)
+{
+	size_t at = p->root && !p->depth ? p->end : n;
+	while (at < n && (text[at] == ' ' || text[at] == '\t' || text[at] == '\r' || text[at] == '\n'))
+		at++;
+	return at;
+}
+
+static int parse_all(struct parse *p, const char *text, size_t n, struct err *e)
+{
+	if (yajl_parse(p->h, (const unsigned char *)text, n) != yajl_status_ok)
+		return yajl_refused(p->h, p, text, n, e);
+	size_t at = behind(p, text, n);
+	if (at < n)
+		return refuse(e, text, at, "not valid JSON: trailing garbage");
+	return yajl_complete_parse(p->h) == yajl_status_ok ? 0 : yajl_refused(p->h, p, text, n, e);
+}
+
 static int run_yajl(struct parse *p, const char *text, size_t n, struct err *e)
 {
 	struct memory m = {.head = {0}};
@@ -255,16 +279,22 @@ static int run_yajl(struct parse *p, const char *text, size_t n, struct err *e)
 	if (setjmp(m.out)) {
 		rc = err_mem(e);
 	} else {
-		yajl_handle h = yajl_alloc(&callbacks, &funcs, p);
-		yajl_config(h, yajl_dont_validate_strings, 1); /* done before, and stricter */
-		bool good = yajl_parse(h, (const unsigned char *)text, n) == yajl_status_ok && yajl_complete_parse(h) == yajl_status_ok;
-		rc = good ? 0 : yajl_refused(h, p, text, n, e);
+		p->h = yajl_alloc(&callbacks, &funcs, p);
+		yajl_config(p->h, yajl_dont_validate_strings, 1); /* done before, and stricter */
+		rc = parse_all(p, text, n, e);
 	}
 	for (struct block *b = m.head.next, *next; b; b = next) {
 		next = b->next;
 		free(b);
 	}
 	return rc;
+}
+
+/* Form feed and vertical tab: JSON has them nowhere, yajl takes them for white space. */
+static const char *no_blank(const char *text, size_t n)
+{
+	const char *hit = memchr(text, '\f', n);
+	return hit ? hit : memchr(text, '\v', n);
 }
 
 int json_parse(struct arena *a, const char *text, size_t n, struct json **v, struct err *e)
@@ -278,6 +308,9 @@ int json_parse(struct arena *a, const char *text, size_t n, struct json **v, str
 	const char *half = lone_surrogate(text, n);
 	if (half)
 		return refuse(e, text, (size_t)(half - text), "half a surrogate pair");
+	const char *odd = no_blank(text, n);
+	if (odd)
+		return refuse(e, text, (size_t)(odd - text), "not valid JSON: a control character");
 	struct parse *p = arena_alloc(a, sizeof *p);
 	if (!p)
 		return err_mem(e);
@@ -286,6 +319,7 @@ int json_parse(struct arena *a, const char *text, size_t n, struct json **v, str
 	p->depth = 0;
 	p->key = NULL;
 	p->keylen = 0;
+	p->end = 0;
 	p->why = NULL;
 	int bad = run_yajl(p, text, n, e);
 	if (bad == 0 && !p->root)

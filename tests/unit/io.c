@@ -72,6 +72,15 @@ static void json(void)
 	BAD("{'a':1}", "column 2: not valid JSON");
 	BAD("\"\\ud800\"", "column 2: half a surrogate pair");
 	BAD("\"\\\\\\udc00\"", "half a surrogate");
+	/* half a string or a word behind it, which nothing ends */
+	BAD("{} \"a", "column 4: not valid JSON: trailing garbage");
+	BAD("{\"a\": 1}\"}", "column 9: not valid JSON: trailing garbage");
+	BAD("\"a\"\"", "column 4: not valid JSON: trailing garbage");
+	BAD("1 \"", "column 3: not valid JSON: trailing garbage");
+	BAD("[\xC3\xA9]", "column 2: not valid JSON");
+	BAD("[]t", "column 3: not valid JSON: trailing garbage");
+	BAD("{\f}", "column 2: not valid JSON");
+	BAD("[1,\v2]", "column 4: not valid JSON");
 	BAD("\"ab\xFF\"", "column 4: not valid UTF-8");
 	BAD("\"\xED\xA0\x80\"", "not valid UTF-8");
 	BAD("[1] // no comments", "not valid JSON");
