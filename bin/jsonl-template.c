@@ -7,6 +7,7 @@
 #include "io/jsonl.h"
 #include "io/out.h"
 #include "text/column.h"
+#include "text/strset.h"
 #include "text/template.h"
 
 #include <stdlib.h>
@@ -292,35 +293,64 @@ static int check_columns(const struct json *rec, struct err *e)
 	return 0;
 }
 
-/* The cell of column c in the row that `at` is the first column's cell of. *next is
- * where it stands if the columns name their rows in the same order. */
-static const struct json *cell(const struct json *c, const struct json *at, const struct json **next)
+/* Where one is in a column. */
+struct walk {
+	const struct json *next; /* the present row's cell if the columns name their rows in the same order */
+	struct strset names;     /* made where they do not: of the rows */
+	const struct json **of;  /* their cells, by the number of the name */
+};
+
+static int index_rows(struct job *j, const struct json *c, struct walk *w, struct err *e)
 {
-	const struct json *v = *next;
-	if (v && (!at->key || (v->keylen == at->keylen && memcmp(v->key, at->key, v->keylen) == 0)))
-		*next = v->next;
-	else
-		v = json_getn(c, at->key, at->keylen);
-	return v;
+	if (!(w->of = arena_alloc(&j->in.arena, (c->n + 1) * sizeof *w->of)))
+		return err_mem(e);
+	for (const struct json *v = c->child; v; v = v->next) {
+		uint32_t i = strset_put(&w->names, v->key, v->keylen);
+		if (i == STRSET_NONE)
+			return err_mem(e);
+		w->of[i] = v;
+	}
+	return 0;
 }
 
-static int put_row(struct job *j, const struct json *rec, const struct json *at, const struct json **next, struct err *e)
+/* The cell of column c in the row that `at` is the first column's cell of. */
+static int find_cell(struct job *j, const struct json *c, const struct json *at, struct walk *w, const struct json **cell,
+                     struct err *e)
+{
+	const struct json *v = w->next;
+	if (!v || (at->key && (v->keylen != at->keylen || memcmp(v->key, at->key, v->keylen) != 0))) {
+		if (!w->of && index_rows(j, c, w, e))
+			return -1;
+		uint32_t i = strset_find(&w->names, at->key, at->keylen);
+		if (i == STRSET_NONE)
+			return err_data(e, "column \"%s\" has no row \"%s\"", c->key, at->key);
+		v = w->of[i];
+	}
+	w->next = v->next;
+	*cell = v;
+	return 0;
+}
+
+static int put_row(struct job *j, const struct json *rec, const struct json *at, struct walk *w, struct err *e)
 {
 	arena_reset(&j->row);
-	struct json *row = json_object(&j->row);
+	struct json *row = json_object(&j->row), **link = row ? &row->child : NULL;
 	if (!row)
 		return err_mem(e);
-	for (const struct json *c = rec->child; c; c = c->next, next++) {
-		const struct json *v = cell(c, at, next);
-		if (!v)
-			return err_data(e, "column \"%s\" has no row \"%s\"", c->key, at->key);
+	for (const struct json *c = rec->child; c; c = c->next, w++) {
+		const struct json *v;
 		struct json *copy = arena_alloc(&j->row, sizeof *copy);
 		if (!copy)
 			return err_mem(e);
+		if (find_cell(j, c, at, w, &v, e))
+			return -1;
 		*copy = *v;
+		copy->key = c->key;
+		copy->keylen = c->keylen;
 		copy->next = NULL;
-		if (json_set(&j->row, row, c->key, copy))
-			return err_mem(e);
+		*link = copy;
+		link = &copy->next;
+		row->n++;
 	}
 	return put_record(j, row, &j->row, e);
 }
@@ -339,21 +369,23 @@ static int put_rows(struct job *j, const struct json *rec, struct err *e)
 {
 	if (check_columns(rec, e))
 		return bad(j, e);
-	const struct json **next = arena_alloc(&j->in.arena, (rec->n + 1) * sizeof *next);
-	if (!next)
+	struct walk *w = arena_zalloc(&j->in.arena, (rec->n + 1) * sizeof *w);
+	if (!w)
 		return err_mem(e);
 	size_t i = 0, number = 0;
+	int rc = 0;
 	for (const struct json *c = rec->child; c; c = c->next)
-		next[i++] = c->child;
-	for (const struct json *at = rec->child ? rec->child->child : NULL; at && !enough(j); at = at->next, number++) {
-		if (put_row(j, rec, at, next, e) == 0)
+		w[i++].next = c->child;
+	for (const struct json *at = rec->child ? rec->child->child : NULL; at && !enough(j) && !rc; at = at->next, number++) {
+		if (put_row(j, rec, at, w, e) == 0)
 			continue;
 		if (e->kind == ERR_DATA)
 			err_prefix(e, "row %zu: ", number);
-		if (bad(j, e))
-			return -1;
+		rc = bad(j, e);
 	}
-	return 0;
+	while (i-- > 0)
+		strset_release(&w[i].names);
+	return rc ? -1 : 0;
 }
 
 static int run(struct job *j, struct err *e)

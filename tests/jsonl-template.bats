@@ -230,3 +230,17 @@ each() {
 	"$BIN/jsonl-template" -p qa -n 1 "$SHARED/lamini_docs.jsonl" >got
 	says '"text": "### Question:\nWhat are the different types of documents available' got
 }
+
+@test "--columns takes the time of the record's bytes: many columns, and rows in another order" {
+	local n=200000
+	case $BIN in *san*) n=40000 ;; esac
+	seq $n | sed 's/.*/"c&": {"0": &}/' | paste -sd, | sed 's/.*/{"question": {"0": "q"}, &}/' >wide
+	timeout 20 "$BIN/jsonl-template" --columns --raw -t "{question}{c$n}" wide >out
+	[ "$(cat out)" = "q$n" ]
+	{
+		seq $n | sed 's/.*/"&": "q&"/' | paste -sd, | sed 's/.*/{"question": {&}, /'
+		seq $n -1 1 | sed 's/.*/"&": "a&"/' | paste -sd, | sed 's/.*/"answer": {&}}/'
+	} | tr -d '\n' >back
+	timeout 20 "$BIN/jsonl-template" --columns --raw -t '{question} {answer}' back >out
+	[ "$(cksum <out)" = "$(seq $n | sed 's/.*/q& a&/' | cksum)" ]
+}
