@@ -585,6 +585,8 @@ static void report(const struct job *j)
 	if (j->ledger && ledger_taken(j->ledger))
 		die_warn("%zu answer%s of the run before %s used", ledger_taken(j->ledger), die_s(ledger_taken(j->ledger)),
 		         ledger_taken(j->ledger) == 1 ? "was" : "were");
+	if (j->ledger && ledger_left(j->ledger))
+		die_warn("%zu answer%s of the run before fitted no request: not used", ledger_left(j->ledger), die_s(ledger_left(j->ledger)));
 }
 
 int main(int argc, char **argv)

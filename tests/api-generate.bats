@@ -329,6 +329,7 @@ at_once() {
 	: >"$LOG"
 	fails 0 ask ok --resume -o made --temperature 1 some
 	[ "$(asked)" = 5 ]
+	[ "$(cat err)" = 'api-generate: 3 answers of the run before fitted no request: not used' ]
 	# --resume with nothing to go on with just begins
 	fails 0 ask ok --resume -o made some
 	same want made

@@ -183,6 +183,11 @@ size_t ledger_taken(const struct ledger *l)
 	return l->taken;
 }
 
+size_t ledger_left(const struct ledger *l)
+{
+	return l->n - l->taken;
+}
+
 size_t ledger_held(const struct ledger *l)
 {
 	return l->held;

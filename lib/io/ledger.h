@@ -30,6 +30,7 @@ int ledger_open(struct ledger **l, const char *path, bool resume, struct err *e)
 int ledger_take(struct ledger *l, uint64_t key, struct arena *a, struct json **answer, struct err *e);
 int ledger_put(struct ledger *l, uint64_t key, const struct json *answer, struct err *e);
 size_t ledger_taken(const struct ledger *l); /* how many */
+size_t ledger_left(const struct ledger *l);  /* how many of the run before were not */
 size_t ledger_held(const struct ledger *l);  /* how many are in the file */
 int ledger_finish(struct ledger *l, struct err *e);
 void ledger_close(struct ledger *l); /* NULL is fine */

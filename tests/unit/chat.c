@@ -159,6 +159,7 @@ static void ledgers(void)
 	taken(l, 3, "three");
 	taken(l, UINT64_MAX, "most");
 	TEST(ledger_taken(l) == 2, "two were taken");
+	TEST(ledger_left(l) == ledger_held(l) - 2, "and the others are left");
 	ledger_close(l);
 	append("[1]\n");
 	TEST(ledger_open(&l, "p", true, &e) == -1 && strstr(e.msg, "p:5: "), "a line of something else is told: %s", e.msg);
