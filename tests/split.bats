@@ -53,6 +53,14 @@ ids() {
 	says 'name a file with --test or --train' err
 	fails 2 "$BIN/split" --test - ten.jsonl
 	fails 2 "$BIN/split" --test x --train x ten.jsonl
+	# one file, spelled in two ways: not there yet, and there under a link's name
+	mkdir dir
+	fails 2 "$BIN/split" --test x --train ./dir/../x ten.jsonl
+	says '--test and --train name the same file' err
+	touch dir/y
+	ln -s dir/y link
+	fails 2 "$BIN/split" --test dir/y --train link ten.jsonl
+	[ ! -s dir/y ]
 	"$BIN/split" --test-size 3 --test test --train - ten.jsonl >train
 	[ "$(ids train)" = "7 3 2 4 9 1 8" ]
 }
