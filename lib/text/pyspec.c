@@ -225,16 +225,40 @@ static int general(struct buf *b, double x, int precision)
 	return 0;
 }
 
+/* "#g": all digits of the precision, zeros too. printf loses the zeros where rounding makes
+ * the number one digit longer, so it is told which of its two forms to take. e: 'e' or 'E'. */
+static int all_digits(struct buf *b, double x, int precision, char e)
+{
+	int most = precision ? precision : 1;
+	char form[] = "%#.*e";
+	size_t from = b->n;
+	if (buf_printf(b, "%.*e", most - 1, x))
+		return -1;
+	const char *mark = memchr(b->p + from, 'e', b->n - from);
+	long power = mark ? strtol(mark + 1, NULL, 10) : 0; /* infinity has none */
+	bool plain = mark && power >= -4 && power < most;
+	b->n = from;
+	form[4] = plain ? 'f' : e;
+	return buf_printf(b, form, plain ? most - 1 - (int)power : most - 1, x);
+}
+
+/* With a type that printf knows. */
+static int typed(struct buf *b, const struct pyspec *s, double x)
+{
+	char form[] = "%#.*f";
+	int precision = s->precision < 0 ? 6 : s->precision;
+	if (s->alternate && (s->type == 'g' || s->type == 'G'))
+		return all_digits(b, x, precision, s->type == 'g' ? 'e' : 'E');
+	form[4] = s->type == '%' ? 'f' : s->type;
+	form[1] = s->alternate ? '#' : '%';
+	return buf_printf(b, form + !s->alternate, precision, s->type == '%' ? x * 100 : x);
+}
+
 static int put_float(struct buf *b, const struct pyspec *s, double x, const char **why)
 {
 	struct buf text = {0};
-	char form[] = "%#.*f";
-	form[4] = s->type == '%' ? 'f' : s->type;
-	form[1] = s->alternate ? '#' : '%';
 	*why = NULL;
-	int rc = !s->type ? general(&text, x, s->precision)
-	                  : buf_printf(&text, form + !s->alternate, s->precision < 0 ? 6 : s->precision,
-	                               s->type == '%' ? x * 100 : x);
+	int rc = s->type ? typed(&text, s, x) : general(&text, x, s->precision);
 	if (rc == 0 && s->type == '%')
 		rc = buf_addc(&text, '%');
 	if (rc == 0)

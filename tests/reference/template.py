@@ -157,3 +157,7 @@ with open(f"{OUT}/template_values.jsonl", "w", encoding="utf-8") as f:
     for template in ["{v[0]}", "{v[1]}", "{v[9]}", "{v[x]}", "{v.x}", "{v[-1]}", "{v!}", "{v!x}", "{v!r", "{v!rr}", "{v!r:", "{v!r }", "{v:", "{v:>5", "{v!r}{n:>3}", "{w!r}", "{w:>3}"]:
         for v in ["\"h\\u00e9\\ud83d\\ude00x\"", "[1, 2]", "7", "{\"0\": \"cell\", \"1\": 1}"]:
             f.write(texts('{"v": ' + v + ', "n": 5}', template, ""))
+    # rounding that makes the number a digit longer
+    for v in ["999.95", "-99.96", "9.5", "0.00009996", "999999.95", "1E400", "-0.0", "7"]:
+        for spec in ["#.3g", "#.3G", "#.0g", "#g", "+#12,.1g"]:
+            f.write(texts('{"v": ' + v + ', "n": 5}', "{v:" + spec + "}", ""))
