@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,7 +25,13 @@ struct pool {
 	void (*work)(void *, int); /* the job: rests until running is 0 */
 	void *arg;
 	int n;
-	atomic_int next;
+	struct part *part; /* one a thread */
+	atomic_int came;   /* workers that have a part of their own */
+};
+
+/* What is left of a thread's part of the calls: the next one. In a cache line of its own. */
+struct part {
+	_Alignas(64) atomic_int next;
 };
 
 static void breathe(void)
@@ -34,11 +41,19 @@ static void breathe(void)
 #endif
 }
 
-static void share(struct pool *p)
+/* Calls of part k that nobody has begun. */
+static void take(struct pool *p, int k)
 {
-	int i;
-	while ((i = atomic_fetch_add(&p->next, 1)) < p->n)
+	int i, end = pool_part(p, p->n, k + 1);
+	while ((i = atomic_fetch_add(&p->part[k].next, 1)) < end)
 		p->work(p->arg, i);
+}
+
+/* Thread `me`: its own part, then what is left of the others'. */
+static void share(struct pool *p, int me)
+{
+	for (int k = 0; k < p->threads; k++)
+		take(p, (me + k) % p->threads);
 }
 
 /* Until there is a job behind the one seen, or none any more. */
@@ -60,11 +75,12 @@ static void await_job(struct pool *p, unsigned long seen)
 static void *worker(void *arg)
 {
 	struct pool *p = arg;
+	int me = atomic_fetch_add(&p->came, 1) + 1;
 	for (unsigned long seen = 0;; seen++) {
 		await_job(p, seen);
 		if (atomic_load(&p->stop))
 			return NULL;
-		share(p);
+		share(p, me);
 		if (atomic_fetch_sub(&p->running, 1) == 1 && atomic_load(&p->waiting)) {
 			pthread_mutex_lock(&p->lock);
 			pthread_cond_signal(&p->done);
@@ -106,7 +122,10 @@ struct pool *pool_open(int threads)
 	if (threads < 1)
 		threads = 1;
 	p->tid = calloc((size_t)threads, sizeof *p->tid);
-	if (!p->tid) {
+	p->part = aligned_alloc(_Alignof(struct part), (size_t)threads * sizeof *p->part);
+	if (!p->tid || !p->part) {
+		free(p->part);
+		free(p->tid);
 		free(p);
 		return NULL;
 	}
@@ -127,6 +146,11 @@ int pool_threads(const struct pool *p)
 	return p->threads;
 }
 
+int pool_part(const struct pool *p, int n, int k)
+{
+	return (int)((int64_t)n * k / p->threads);
+}
+
 void pool_run(struct pool *p, int n, void (*work)(void *arg, int i), void *arg)
 {
 	if (p->threads == 1 || n <= 1) {
@@ -137,11 +161,12 @@ void pool_run(struct pool *p, int n, void (*work)(void *arg, int i), void *arg)
 	p->work = work;
 	p->arg = arg;
 	p->n = n;
-	atomic_store(&p->next, 0);
+	for (int k = 0; k < p->threads; k++)
+		atomic_store(&p->part[k].next, pool_part(p, n, k));
 	atomic_store(&p->running, p->threads - 1);
 	atomic_fetch_add(&p->job, 1);
 	wake(p);
-	share(p);
+	share(p, 0);
 	await_workers(p);
 }
 
@@ -156,6 +181,7 @@ void pool_close(struct pool *p)
 	pthread_mutex_destroy(&p->lock);
 	pthread_cond_destroy(&p->start);
 	pthread_cond_destroy(&p->done);
+	free(p->part);
 	free(p->tid);
 	free(p);
 }

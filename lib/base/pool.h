@@ -16,6 +16,9 @@ struct pool;
 struct pool *pool_open(int threads);
 int pool_threads(const struct pool *p);
 void pool_run(struct pool *p, int n, void (*work)(void *arg, int i), void *arg);
+/* The calls from pool_part(p, n, k) up to pool_part(p, n, k + 1) are those of one thread, in this order, as
+ * long as it keeps up with the others, who then help it. For what lies side by side. */
+int pool_part(const struct pool *p, int n, int k);
 void pool_close(struct pool *p); /* NULL is fine */
 int pool_cpus(void);             /* processors this process may use, at least 1 */
 

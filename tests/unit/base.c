@@ -9,6 +9,10 @@
 #include "base/pool.h"
 #include "base/utf8.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
 static int i64(const char *s, int64_t *v)
 {
 	return num_i64(s, strlen(s), v);
@@ -149,6 +153,42 @@ static void threads(void)
 	}
 }
 
+enum { CALLS = 4 };
+struct meeting {
+	atomic_int came; /* calls that have begun */
+	pthread_t by[CALLS];
+};
+
+/* Returns when all have begun, so that each is another thread's. */
+static void meet(void *arg, int i)
+{
+	struct meeting *m = arg;
+	m->by[i] = pthread_self();
+	atomic_fetch_add(&m->came, 1);
+	while (atomic_load(&m->came) < CALLS)
+		sched_yield();
+}
+
+static void parts(void)
+{
+	struct pool *p = pool_open(CALLS);
+	struct meeting first = {0}, m;
+	int moved = 0, wrong = 0;
+	pool_run(p, CALLS, meet, &first);
+	for (int round = 0; round < 200; round++) {
+		m = (struct meeting){0};
+		pool_run(p, CALLS, meet, &m);
+		for (int i = 0; i < CALLS; i++)
+			moved += !pthread_equal(m.by[i], first.by[i]);
+	}
+	TEST(moved == 0 && pthread_equal(first.by[0], pthread_self()), "each thread begins with its own part of a loop: %d calls moved", moved);
+	for (int n = 0; n < 100; n++)
+		for (int k = 0; k < CALLS; k++)
+			wrong += pool_part(p, n, k + 1) - pool_part(p, n, k) != n / CALLS && pool_part(p, n, k + 1) - pool_part(p, n, k) != n / CALLS + 1;
+	TEST(wrong == 0 && pool_part(p, 99, 0) == 0 && pool_part(p, 99, CALLS) == 99, "parts differ by one call at most and are all of them");
+	pool_close(p);
+}
+
 int main(void)
 {
 	numbers();
@@ -160,5 +200,6 @@ int main(void)
 	TEST(hash_bytes(HASH_SEED, "abcde", 5) == UINT64_C(0xd7678ca48a292717), "the hash of bytes is frozen");
 	options();
 	threads();
+	parts();
 	return test_done();
 }
