@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CAP = 256, PANEL = GEMM_PANEL, STRIP = KVCACHE_STRIP };
+enum { FIRST_CAP = 128, PANEL = GEMM_PANEL, STRIP = KVCACHE_STRIP };
 
 /* --- where it lies -------------------------------------------------------------- */
 
@@ -32,12 +32,10 @@ static size_t values_at(const struct config *c, int cap, int layer, int head)
 	return keys_at(c, cap, layer, c->heads) + (size_t)head * values_size(c, cap);
 }
 
-/* n floats; in large pages where they will be full soon. */
-static float *room(size_t n, bool full)
+/* n floats. In small pages each of a batch's heads would have its own, more of them than the processor keeps in mind. */
+static float *room(size_t n)
 {
-	if (n > SIZE_MAX / 8)
-		return NULL;
-	return full ? pages_alloc(n * sizeof(float)) : aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64);
+	return n > SIZE_MAX / 8 ? NULL : pages_alloc(n * sizeof(float));
 }
 
 /* The tokens of `from` into kv, a cache of cap tokens. */
@@ -62,7 +60,7 @@ int kvcache_grow(struct kvcache *s, int n, const struct kvcache *old, struct err
 		cap = cap > INT32_MAX / 2 ? INT32_MAX / PANEL * PANEL : cap * 2;
 	if (cap == s->cap)
 		return 0;
-	float *kv = room(keys_at(s->c, cap, s->c->layers, 0), n > cap / 2);
+	float *kv = room(keys_at(s->c, cap, s->c->layers, 0));
 	if (!kv)
 		return err_mem(e);
 	copy_tokens(kv, cap, old);
