@@ -16,20 +16,21 @@
 
 /* --- registers --------------------------------------------------------------------- */
 
-/* ROWS: the most rows in a group. WIDE: registers of a panel's column that r rows are multiplied by at a
- * time: enough sums for the multipliers' latency, and no more than there are registers. */
+/* ROWS: the most rows in a group where there are several, MOST where there is one. WIDE: registers of a panel's
+ * column that r rows are multiplied by at a time: enough sums for the multipliers' latency, and no more than
+ * there are registers. */
 #if defined __AVX512F__
-enum { ROWS = 12 };
-#define WIDE(r) 2
+enum { ROWS = 12, MOST = 16 };
+#define WIDE(r) ((r) <= ROWS ? 2 : 1)
 #define low_half(v) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 16))
 #define high_half(v) _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32((int)0xFFFF0000)))
 #elif defined __AVX2__
-enum { ROWS = 6 };
+enum { ROWS = 6, MOST = ROWS };
 #define WIDE(r) ((r) <= 2 ? 4 : 2)
 #define low_half(v) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 16))
 #define high_half(v) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_srli_epi32(_mm256_castps_si256(v), 16), 16)) /* a mask would take a register */
 #else
-enum { ROWS = 4 };
+enum { ROWS = 4, MOST = ROWS };
 #define WIDE(r) ((r) == 1 ? 8 : 2)
 typedef uint32_t bits __attribute__((vector_size(16)));
 #define low_half(v) ((vec)((bits)(v) << 16))
@@ -42,10 +43,14 @@ enum {
 	/* A row of x lies in pieces of so many floats, a cache line, those of a group's rows in turn. */
 	LINE = 16,
 	/* Where a panel is for one group of few rows, so many of float32 or of less, memory gives the pace, and what
-	 * stands so many bytes ahead is asked for. Otherwise the last group asks for the next panel. */
+	 * stands so many bytes ahead is asked for. Otherwise the next panel is, a part of it each time that this
+	 * one is gone through: so memory works all the time. */
 	FEW_WIDE = 6,
 	FEW = 4,
 	NEAR = 1024,
+	/* Cache lines of a panel, STEP columns of float32, behind which more are asked for. */
+	STEP = 4,
+	PACE = STEP * PANEL * sizeof(float) / 64,
 	/* Bytes of a block of a panel in Q8, and of its scales. */
 	SCALES = PANEL * sizeof(uint16_t),
 	Q8_BYTES = SCALES + PANEL * BLOCK,
@@ -54,7 +59,7 @@ enum {
 /* --- float32 and bfloat16 ------------------------------------------------------------ */
 
 /* r numbers of x, those of LINE rows apart, by a column in v registers. */
-INLINE void column(vec s[ROWS][PANEL / LANES], const float *x, const vec *w, const int r, const int v)
+INLINE void column(vec s[MOST][PANEL / LANES], const float *x, const vec *w, const int r, const int v)
 {
 	UNROLL for (int i = 0; i < r; i++) {
 		vec a = all_of(x[i * LINE]);
@@ -65,7 +70,7 @@ INLINE void column(vec s[ROWS][PANEL / LANES], const float *x, const vec *w, con
 
 /* Column j of a panel, or two from j on where they are of sixteen bits. w: the lanes wanted. The second
  * reads w again: to keep it would take registers from the sums. */
-INLINE void columns(vec s[ROWS][PANEL / LANES], const float *x, const float *w, const enum gemm_type type,
+INLINE void columns(vec s[MOST][PANEL / LANES], const float *x, const float *w, const enum gemm_type type,
                     const bool both, const int r, const int v)
 {
 	vec a[PANEL / LANES];
@@ -84,26 +89,54 @@ INLINE void columns(vec s[ROWS][PANEL / LANES], const float *x, const float *w, 
 	column(s, x + 1, a, r, v);
 }
 
-/* What stands `ahead` of these bytes is asked for, into the second cache. */
-INLINE void fetch(const void *p, const int bytes, ptrdiff_t ahead)
+/* Where what a group asks for lies as it goes through a panel. */
+struct ahead {
+	const char *panel; /* the next one; NULL: what is NEAR in this one */
+	ptrdiff_t bytes;   /* of it */
+	int group, of;     /* this group of so many */
+};
+
+/* The same for one way through it: `lines` of them from `at` on at each step. */
+struct ask {
+	const char *at;
+	int lines;
+};
+
+/* Way i of `ways` that a group goes from w on: its part of the next panel. */
+INLINE struct ask ask_for(const struct ahead *a, const void *w, int i, const int ways)
 {
-	UNROLL for (int b = 0; b < bytes; b += 64)
-		__builtin_prefetch((const char *)p + b + ahead, 0, 2);
+	int part = a->group * ways + i, parts = a->of * ways;
+	if (!a->panel) /* those behind the first find all of it */
+		return (struct ask){(const char *)w + NEAR, i == 0 ? PACE : 0};
+	return (struct ask){a->panel + a->bytes * part / parts, (PACE + parts - 1) / parts};
+}
+
+/* Into the second cache. */
+INLINE void fetch(struct ask *a)
+{
+	if (a->lines == PACE)
+		UNROLL for (int i = 0; i < PACE; i++)
+			__builtin_prefetch(a->at + i * 64, 0, 2);
+	else
+		for (int i = 0; i < a->lines; i++)
+			__builtin_prefetch(a->at + i * 64, 0, 2);
+	a->at += a->lines * 64;
 }
 
 /* The sums of r rows of x with WIDE(r) registers of lanes of a panel into t. */
-INLINE void tile_floats(float t[ROWS][PANEL], const float *x, const float *w, int cols, ptrdiff_t ahead,
+INLINE void tile_floats(float t[MOST][PANEL], const float *x, const float *w, int cols, struct ask ask,
                         const enum gemm_type type, const int r)
 {
 	const int v = WIDE(r), step = type == GEMM_F32 ? 1 : 2;
-	vec s[ROWS][PANEL / LANES];
+	vec s[MOST][PANEL / LANES];
 	UNROLL for (int i = 0; i < r; i++)
 		UNROLL for (int l = 0; l < v; l++)
 			s[i][l] = zero();
 	int j = 0;
 	for (; j + LINE <= cols; j += LINE, x += r * LINE)
 		UNROLL for (int u = 0; u < LINE; u += step, w += PANEL) {
-			fetch(w, v * LANES * (int)sizeof *w, ahead);
+			if (u % (STEP * step) == 0)
+				fetch(&ask);
 			columns(s, x + u, w, type, true, r, v);
 		}
 	for (; j + step <= cols; j += step, x += step, w += PANEL)
@@ -116,11 +149,13 @@ INLINE void tile_floats(float t[ROWS][PANEL], const float *x, const float *w, in
 }
 
 /* A group by a whole panel. */
-INLINE void group_floats(float t[ROWS][PANEL], const void *x, const void *w, int cols, ptrdiff_t ahead,
+INLINE void group_floats(float t[MOST][PANEL], const void *x, const void *w, int cols, const struct ahead *ahead,
                          const enum gemm_type type, const int r)
 {
-	for (int at = 0; at < PANEL; at += WIDE(r) * LANES)
-		tile_floats((float(*)[PANEL])(t[0] + at), x, (const float *)w + at, cols, ahead, type, r);
+	const int wide = WIDE(r) * LANES;
+	for (int i = 0; i < PANEL / wide; i++)
+		tile_floats((float(*)[PANEL])(t[0] + i * wide), x, (const float *)w + i * wide, cols,
+		            ask_for(ahead, w, i, PANEL / wide), type, r);
 }
 
 /* --- eight bits ------------------------------------------------------------------------ */
@@ -145,7 +180,7 @@ INLINE float widen(uint16_t bf16)
 
 /* Four columns of r rows of x by those of v registers: sums of four products a lane. The multiplier takes
  * its first factor without sign, so the sign of x goes to w. */
-INLINE void four_columns(__m256i s[ROWS][4], const int8_t *x, const int8_t *w, const int r, const int v)
+INLINE void four_columns(__m256i s[MOST][4], const int8_t *x, const int8_t *w, const int r, const int v)
 {
 	__m256i a[4];
 	UNROLL for (int l = 0; l < v; l++)
@@ -161,9 +196,9 @@ INLINE void four_columns(__m256i s[ROWS][4], const int8_t *x, const int8_t *w, c
 	}
 }
 
-INLINE void block_q8(__m256 f[ROWS][4], const int8_t *x, const float *unit, const char *w, int at, const int r, const int v)
+INLINE void block_q8(__m256 f[MOST][4], const int8_t *x, const float *unit, const char *w, int at, const int r, const int v)
 {
-	__m256i s[ROWS][4];
+	__m256i s[MOST][4];
 	UNROLL for (int i = 0; i < r; i++)
 		UNROLL for (int l = 0; l < v; l++)
 			s[i][l] = _mm256_setzero_si256();
@@ -180,13 +215,13 @@ INLINE void block_q8(__m256 f[ROWS][4], const int8_t *x, const float *unit, cons
 	}
 }
 
-INLINE void group_q8(float t[ROWS][PANEL], const void *x, const void *w, int cols, const int r)
+INLINE void group_q8(float t[MOST][PANEL], const void *x, const void *w, int cols, const int r)
 {
 	const int v = WIDE_Q8(r);
 	int blocks = (cols + BLOCK - 1) / BLOCK;
 	const float *unit = (const float *)(const void *)((const int8_t *)x + (ptrdiff_t)r * blocks * BLOCK);
 	for (int at = 0; at < PANEL; at += v * 8) {
-		__m256 f[ROWS][4];
+		__m256 f[MOST][4];
 		UNROLL for (int i = 0; i < r; i++)
 			UNROLL for (int l = 0; l < v; l++)
 				f[i][l] = _mm256_setzero_ps();
@@ -212,7 +247,7 @@ INLINE void row_q8(float t[PANEL], const int8_t *x, float unit, const char *w)
 		t[o] += (float)s[o] * (widen(scale[o]) * unit);
 }
 
-INLINE void group_q8(float t[ROWS][PANEL], const void *x, const void *w, int cols, const int r)
+INLINE void group_q8(float t[MOST][PANEL], const void *x, const void *w, int cols, const int r)
 {
 	int blocks = (cols + BLOCK - 1) / BLOCK;
 	const float *unit = (const float *)(const void *)((const int8_t *)x + (ptrdiff_t)r * blocks * BLOCK);
@@ -230,7 +265,7 @@ INLINE void group_q8(float t[ROWS][PANEL], const void *x, const void *w, int col
 #define WITH_DOTS __attribute__((target("avx512vnni")))
 
 /* A block's sums of r rows of x with 32 rows of w. */
-WITH_DOTS INLINE void dot_block(__m512i s[ROWS][2], const int8_t *x, const int32_t *less, const char *w, const int r)
+WITH_DOTS INLINE void dot_block(__m512i s[MOST][2], const int8_t *x, const int32_t *less, const char *w, const int r)
 {
 	const __m512i offset = _mm512_set1_epi8((char)OFFSET);
 	UNROLL for (int i = 0; i < r; i++)
@@ -248,16 +283,20 @@ WITH_DOTS INLINE void dot_block(__m512i s[ROWS][2], const int8_t *x, const int32
 	}
 }
 
-WITH_DOTS INLINE void group_dots(float t[ROWS][PANEL], const void *x, const char *w, int cols, ptrdiff_t ahead, const int r)
+WITH_DOTS INLINE void group_dots(float t[MOST][PANEL], const void *x, const char *w, int cols, const struct ahead *ahead,
+                                 const int r)
 {
+	/* a panel is gone through so soon that its last group alone asks for the next */
+	ptrdiff_t by = ahead->group + 1 < ahead->of ? 0 : ahead->panel ? ahead->bytes : NEAR;
 	int blocks = (cols + BLOCK - 1) / BLOCK;
 	const int8_t *q = x;
 	const float *unit = (const float *)(const void *)(q + (ptrdiff_t)r * blocks * BLOCK);
 	const int32_t *less = (const int32_t *)(const void *)(unit + (ptrdiff_t)r * blocks);
 	memset(t, 0, (size_t)r * sizeof *t);
 	for (int b = 0; b < blocks; b++, q += r * BLOCK, unit += r, less += r, w += Q8_BYTES) {
-		__m512i s[ROWS][2];
-		fetch(w, Q8_BYTES, ahead);
+		__m512i s[MOST][2];
+		UNROLL for (int l = 0; l < Q8_BYTES; l += 64)
+			__builtin_prefetch(w + by + l, 0, 2);
 		dot_block(s, q, less, w + SCALES, r);
 		UNROLL for (int l = 0; l < 2; l++) {
 			__m256i narrow = _mm256_loadu_si256((const __m256i *)(const void *)(w + l * 32));
@@ -271,7 +310,7 @@ WITH_DOTS INLINE void group_dots(float t[ROWS][PANEL], const void *x, const char
 }
 
 #define DOTS(r) case r: group_dots(t, x, w, cols, ahead, r); break;
-WITH_DOTS static void any_group_dots(float t[ROWS][PANEL], const void *x, const void *w, int cols, ptrdiff_t ahead, int r)
+WITH_DOTS static void any_group_dots(float t[MOST][PANEL], const void *x, const void *w, int cols, const struct ahead *ahead, int r)
 {
 	switch (r) {
 		DOTS(1) DOTS(2) DOTS(3) DOTS(4) DOTS(5) DOTS(6) DOTS(7) DOTS(8) DOTS(9) DOTS(10) DOTS(11) DOTS(12)
@@ -284,18 +323,18 @@ WITH_DOTS static void any_group_dots(float t[ROWS][PANEL], const void *x, const 
 /* --- a product ------------------------------------------------------------------------ */
 
 /* Rows of x are divided as evenly as can be into groups. */
-static int groups_of(int n)
+static int groups_of(enum gemm_type type, int n)
 {
-	return (n + ROWS - 1) / ROWS;
+	return type != GEMM_Q8 && n <= MOST ? 1 : (n + ROWS - 1) / ROWS;
 }
 
-static int group_at(int n, int g)
+static int group_at(enum gemm_type type, int n, int g)
 {
-	return (int)((int64_t)n * g / groups_of(n));
+	return (int)((int64_t)n * g / groups_of(type, n));
 }
 
-INLINE void group(float t[ROWS][PANEL], const void *x, const void *w, int cols, ptrdiff_t ahead, enum gemm_type type,
-                  const int r)
+INLINE void group(float t[MOST][PANEL], const void *x, const void *w, int cols, const struct ahead *ahead,
+                  enum gemm_type type, const int r)
 {
 	if (type == GEMM_F32)
 		group_floats(t, x, w, cols, ahead, GEMM_F32, r);
@@ -308,14 +347,15 @@ INLINE void group(float t[ROWS][PANEL], const void *x, const void *w, int cols, 
 /* A loop over rows of x knows their number only at run time, and registers want it before. */
 #define CASE(r) \
 	case r: \
-		if (r <= ROWS) \
-			group(t, x, w, cols, ahead, type, r <= ROWS ? r : 1); \
+		if (r <= MOST) \
+			group(t, x, w, cols, ahead, type, r <= MOST ? r : 1); \
 		break;
-static void any_group(float t[ROWS][PANEL], const void *x, const void *w, int cols, ptrdiff_t ahead, enum gemm_type type,
-                      int r)
+static void any_group(float t[MOST][PANEL], const void *x, const void *w, int cols, const struct ahead *ahead,
+                      enum gemm_type type, int r)
 {
 	switch (r) {
 		CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+		CASE(13) CASE(14) CASE(15) CASE(16)
 	}
 }
 
@@ -332,7 +372,7 @@ INLINE void put_row(float *y, const float *t, const float *bias, bool add, const
 }
 
 /* Sums into rows of m columns of y, which are those of w's rows from o on. */
-static void put(const struct gemm_product *p, float *y, int r, float t[ROWS][PANEL], int o, int m)
+static void put(const struct gemm_product *p, float *y, int r, float t[MOST][PANEL], int o, int m)
 {
 	const float *bias = p->bias ? p->bias + o : NULL;
 	for (int i = 0; i < r; i++, y += p->ldy) {
@@ -364,20 +404,20 @@ static void run(const struct gemm_product *p, int from, int to)
 {
 	enum gemm_type type = p->w.type;
 	ptrdiff_t x_row = row_bytes(type, p->w.cols), panel = (ptrdiff_t)gemm_bytes(type, PANEL, p->w.cols);
-	float t[ROWS][PANEL] __attribute__((aligned(64)));
+	float t[MOST][PANEL] __attribute__((aligned(64)));
 	bool dots = type == GEMM_Q8 && cpu_byte_dots();
 	int few = type == GEMM_F32 ? FEW_WIDE : FEW;
 	for (int o = from; o < to; o += PANEL)
 		for (int g = 0, row = 0; row < p->n; g++) {
-			int end = group_at(p->n, g + 1);
+			int end = group_at(type, p->n, g + 1);
 			const char *x = (const char *)p->x + row * x_row, *w = (const char *)p->w.v + o / PANEL * panel;
 			float *y = p->y + (ptrdiff_t)row * p->ldy + (o - from);
-			ptrdiff_t ahead = end < p->n ? 0 : end <= few ? NEAR : panel;
+			struct ahead ahead = {p->n <= few ? NULL : w + panel, panel, g, groups_of(type, p->n)};
 			expect(y, p->ldy, end - row);
 			if (dots)
-				any_group_dots(t, x, w, p->w.cols, ahead, end - row);
+				any_group_dots(t, x, w, p->w.cols, &ahead, end - row);
 			else
-				any_group(t, x, w, p->w.cols, ahead, type, end - row);
+				any_group(t, x, w, p->w.cols, &ahead, type, end - row);
 			put(p, y, end - row, t, o, to - o < PANEL ? to - o : PANEL);
 			row = end;
 		}
@@ -467,7 +507,7 @@ static void prepare_q8(int8_t *q, const float *x, int ldx, int r, int cols, int 
 static void prepare(void *at, enum gemm_type type, const float *x, int ldx, int n, int cols, int from, int to)
 {
 	for (int g = 0, row = 0; row < n; g++) {
-		int end = group_at(n, g + 1);
+		int end = group_at(type, n, g + 1);
 		char *group = (char *)at + row * row_bytes(type, cols);
 		if (type == GEMM_Q8)
 			prepare_q8((int8_t *)group, x + (ptrdiff_t)row * ldx, ldx, end - row, cols, from, to);
