@@ -47,7 +47,7 @@ enum {
 	 * one is gone through: so memory works all the time. */
 	FEW_WIDE = 6,
 	FEW = 4,
-	NEAR = 1024,
+	NEAR = 4096,
 	/* Cache lines of a panel, STEP columns of float32, behind which more are asked for. */
 	STEP = 4,
 	PACE = STEP * PANEL * sizeof(float) / 64,
