@@ -168,7 +168,6 @@ killed() {
 	got=0
 	(
 		ulimit -f 16
-		trap '' XFSZ
 		run_it -q -o o --resume auto --save-steps 2
 	) >out 2>err || got=$?
 	[ "$got" -eq 1 ]

@@ -294,7 +294,6 @@ value() {
 	got=0
 	(
 		ulimit -f 16
-		trap '' XFSZ
 		exec "$BIN/nx-train" -q -m model -o new --max-steps 1 few.jsonl
 	) >out 2>err || got=$?
 	[ "$got" -eq 1 ]

@@ -119,6 +119,7 @@ void die_opts(const struct opt_prog *p, int *argc, char ***argv)
 	progname = p->name;
 	hold_closed_streams();
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a write that fails, with a message of ours */
 	switch (opt_parse(p, argc, argv, &e)) {
 	case OPT_OK:
 		return;

@@ -15,7 +15,8 @@ enum { DIE_FAILED = 1, DIE_USAGE = 2 };
 
 /* Takes the program's name, reads the options; answers --help and --version
  * itself, and ends with status 2 on wrong usage. Sets SIGPIPE back to its
- * default, and fills the place of a closed standard stream with one that fails. */
+ * default, lets a write beyond the limit of a file's size fail instead of ending the process,
+ * and fills the place of a closed standard stream with one that fails. */
 void die_opts(const struct opt_prog *p, int *argc, char ***argv);
 
 /* For programs that hold a secret: no core file is written of this process, nor given to a program that collects them. */
