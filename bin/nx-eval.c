@@ -403,6 +403,8 @@ static void check_options(void)
 		die_usage("--text needs no model: -m and --any-tokenizer are for token records");
 	if (!text && (key || reference || raw))
 		die_usage("-k, -r and --raw are for --text");
+	if (totals && out_same(output, totals))
+		die_usage("--totals names the file that the output goes to");
 	key = key ? key : "generated";
 	reference = reference ? reference : "answer";
 }

@@ -6,7 +6,6 @@
 #include "io/recall.h"
 #include "text/perm.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -220,30 +219,6 @@ static void check_by(struct job *j)
 		die_usage("--by needs a fraction for --test-size (0.1): what comes is not counted beforehand");
 }
 
-/* Where a file stands or would appear, however it is spelled; NULL: nowhere yet. */
-static char *place_of(const char *path)
-{
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	char *dir, *all = NULL, *real = realpath(path, NULL);
-	if (real || asprintf(&dir, "%.*s.", (int)(name - path), path) < 0)
-		return real;
-	real = realpath(dir, NULL);
-	if (real && asprintf(&all, "%s/%s", real, name) < 0)
-		all = NULL;
-	free(real);
-	free(dir);
-	return all;
-}
-
-static bool same_place(const char *a, const char *b)
-{
-	char *at = place_of(a), *bt = place_of(b);
-	bool same = strcmp(a, b) == 0 || (at && bt && strcmp(at, bt) == 0);
-	free(at);
-	free(bt);
-	return same;
-}
-
 static void check_usage(struct job *j)
 {
 	struct err e;
@@ -257,7 +232,7 @@ static void check_usage(struct job *j)
 	j->train.path = train_file;
 	if (is_stdout(&j->test) && is_stdout(&j->train))
 		die_usage("stdout can take one part only: name a file with --test or --train");
-	if (test_file && train_file && same_place(test_file, train_file))
+	if (test_file && train_file && out_same(test_file, train_file))
 		die_usage("--test and --train name the same file");
 }
 

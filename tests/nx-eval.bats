@@ -254,6 +254,14 @@ refused() {
 	same want o
 	same want t2
 	refused 1 'not/there: No such file' -q -m model --totals not/there few.jsonl
+	# one file cannot take both
+	cp o kept
+	for t in o ./o; do
+		refused 2 '--totals names the file that the output goes to' -m model --each -o o --totals $t few.jsonl
+	done
+	refused 2 '--totals names the file that the output goes to' -m model --totals - few.jsonl
+	refused 2 '--totals names the file that the output goes to' -m model -o new --totals ../"$(basename "$PWD")"/new few.jsonl
+	same kept o
 }
 
 # --- texts ----------------------------------------------------------------------------

@@ -178,6 +178,34 @@ int out_write(struct out *o, const void *p, size_t n, struct err *e)
 	return o->z ? zst_write(o->z, p, n, e) : push(o, p, n, e);
 }
 
+/* Where a file stands or would appear, however it is spelled; NULL: nowhere yet. */
+static char *place_of(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char *dir, *all = NULL, *real = realpath(path, NULL);
+	if (real || asprintf(&dir, "%.*s.", (int)(name - path), path) < 0)
+		return real;
+	real = realpath(dir, NULL);
+	if (real && asprintf(&all, "%s/%s", real, name) < 0)
+		all = NULL;
+	free(real);
+	free(dir);
+	return all;
+}
+
+bool out_same(const char *a, const char *b)
+{
+	a = a ? a : "-";
+	b = b ? b : "-";
+	if (strcmp(a, b) == 0)
+		return true;
+	char *at = strcmp(a, "-") ? place_of(a) : NULL, *bt = strcmp(b, "-") ? place_of(b) : NULL;
+	bool same = at && bt && strcmp(at, bt) == 0;
+	free(at);
+	free(bt);
+	return same;
+}
+
 bool out_can_patch(const struct out *o)
 {
 	return o->rename && !o->z;

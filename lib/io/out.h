@@ -24,6 +24,8 @@ struct out;
 enum out_form { OUT_PLAIN, OUT_ZSTD };
 
 int out_open(struct out **out, const char *path, enum out_form form, struct err *e);
+/* Whether two paths of outputs, NULL or "-" being stdout, name one file, which cannot take both. */
+bool out_same(const char *a, const char *b);
 const char *out_name(const struct out *out);
 int out_write(struct out *out, const void *p, size_t n, struct err *e);
 /* Whether out_patch can be called: a plain file that gets its name at the commit. */

@@ -235,6 +235,8 @@ static void streams(void)
 	struct stat st;
 	TEST(stat("plain", &st) == 0 && st.st_size == 3 && (st.st_mode & 0777) == 0640, "the new file keeps the old one's mode");
 	TEST(symlink("plain", "link") == 0 && write_all("link", OUT_PLAIN, "four", 4, 1) == 0 && lstat("link", &st) == 0 && S_ISLNK(st.st_mode), "a symbolic link stays one");
+	TEST(out_same("link", "./plain") && out_same("new", ".//new"), "one file under several names, there or not yet");
+	TEST(out_same(NULL, "-") && !out_same(NULL, "plain") && !out_same("plain", "other") && !out_same("no/x", "no/../x"), "and others are not one");
 	TEST(write_all("no/such/dir", OUT_PLAIN, "x", 1, 1) == -1 && strstr(e.msg, "no/such/dir: No such file"), "%s", e.msg);
 	TEST(write_all("/dev/full", OUT_PLAIN, "x", 1, 1) == -1 && strstr(e.msg, "/dev/full: No space left"), "%s", e.msg);
 	free(big);
