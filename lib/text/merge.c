@@ -270,7 +270,8 @@ static uint32_t smallest(const struct merge_symbol *sym, size_t n, size_t *count
 }
 
 /* Joins the pairs of rank `best` from left to right, but for those behind a pair of smaller rank
- * that came of it, which is due first. The symbols move up; how many are left. */
+ * that came of it, which is due first: lists that were made from ranks of tokens, as Llama 3's,
+ * name pairs before the pairs that their parts come from. The symbols move up; how many are left. */
 static size_t join_all(struct merge *m, size_t n, uint32_t best)
 {
 	struct merge_symbol *sym = m->sym;
@@ -278,6 +279,10 @@ static size_t join_all(struct merge *m, size_t n, uint32_t best)
 	bool fresh = false, stop = false; /* the symbol before is a new one; no more */
 	for (size_t i = 0; i < n; to++) {
 		bool join = !stop && sym[i].rank == best;
+		if (join && fresh && rank_of(m, sym[to - 1].id, sym[i].id) < best) {
+			stop = true;
+			join = false;
+		}
 		sym[to].id = join ? m->made[best] : sym[i].id;
 		sym[to].rank = sym[join ? i + 1 : i].rank;
 		i += 1 + join;

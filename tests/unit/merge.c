@@ -11,19 +11,19 @@ static struct vocab v;
 static struct merge m;
 
 /* Of all merges that apply anywhere the first in the list, at its first place; again and again. */
-static size_t plain(const char *s, size_t n, int32_t *id)
+static size_t plain(const struct vocab *w, const char *s, size_t n, int32_t *id)
 {
 	for (size_t i = 0; i < n; i++)
-		id[i] = v.byte[(unsigned char)s[i]];
-	for (size_t k = 0; k < v.nmerge;) {
+		id[i] = w->byte[(unsigned char)s[i]];
+	for (size_t k = 0; k < w->nmerge;) {
 		size_t at = 0;
-		while (at + 1 < n && (id[at] != v.merge[k].a || id[at + 1] != v.merge[k].b))
+		while (at + 1 < n && (id[at] != w->merge[k].a || id[at + 1] != w->merge[k].b))
 			at++;
 		if (at + 1 >= n) {
 			k++;
 			continue;
 		}
-		id[at] = v.merge[k].id;
+		id[at] = w->merge[k].id;
 		n--;
 		memmove(id + at + 1, id + at + 2, (n - at - 1) * sizeof *id);
 		k = 0;
@@ -49,7 +49,7 @@ static void drawn_words(void)
 			const char *set = letters[below(&draw, 6)];
 			for (size_t i = 0; i < n; i++)
 				s[i] = set[below(&draw, (uint32_t)strlen(set))];
-			size_t len = 0, have = plain(s, n, want);
+			size_t len = 0, have = plain(&v, s, n, want);
 			bad += merge_word(&m, s, n, got, &len) || len != have || memcmp(got, want, len * sizeof *got) != 0;
 		}
 	TEST(bad == 0, "%d drawn words of 1 to 200 bytes, %d joined otherwise than by the plain method", count, bad);
@@ -119,6 +119,74 @@ static void doubling(char *s, int32_t *id)
 	merge_release(&all);
 }
 
+/* --- lists of merges in any order --------------------------------------------------------- */
+
+enum { MADE = 24, SYMBOLS = 4 };
+
+/* Tokens are words of the letters a to d; token k joins two of those before it. -1: it would be another's word. */
+static int draw_token(char (*word)[64], struct vocab_merge *pair, int k, uint64_t *draw)
+{
+	int a = (int)below(draw, (uint32_t)k), b = (int)below(draw, (uint32_t)k);
+	if (strlen(word[a]) + strlen(word[b]) >= sizeof *word)
+		return -1;
+	strcpy(stpcpy(word[k], word[a]), word[b]);
+	for (int i = 0; i < k; i++)
+		if (strcmp(word[i], word[k]) == 0)
+			return -1;
+	*pair = (struct vocab_merge){a, b, k};
+	return 0;
+}
+
+static void draw_list(struct vocab *w, struct vocab_merge *pairs, uint64_t *draw)
+{
+	static char word[SYMBOLS + MADE][64] = {"a", "b", "c", "d"};
+	*w = (struct vocab){.merge = pairs};
+	for (int b = 0; b < 256; b++)
+		w->byte[b] = b >= 'a' && b < 'a' + SYMBOLS ? b - 'a' : -1;
+	for (int k = SYMBOLS; k < SYMBOLS + MADE; k++) {
+		int tries = 0;
+		while (draw_token(word, &pairs[w->nmerge], k, draw) && ++tries < 1000)
+			;
+		if (tries == 1000)
+			break;
+		w->nmerge++;
+	}
+	for (size_t i = w->nmerge; i > 1; i--) {
+		size_t k = below(draw, (uint32_t)i);
+		struct vocab_merge other = pairs[k];
+		pairs[k] = pairs[i - 1];
+		pairs[i - 1] = other;
+	}
+}
+
+/* A list may name a pair before the one that a part of it comes from. */
+static void any_order(void)
+{
+	uint64_t draw = HASH_SEED;
+	int bad = 0, count = 0;
+	for (int list = 0; list < 400; list++) {
+		struct vocab w;
+		struct vocab_merge pairs[MADE];
+		struct merge all;
+		struct err e;
+		draw_list(&w, pairs, &draw);
+		if (merge_init(&all, &w, &e))
+			abort();
+		for (int k = 0; k < 20; k++, count++) {
+			char s[150];
+			int32_t got[150], want[150];
+			size_t n = 1 + below(&draw, sizeof s), len = 0;
+			uint32_t letters = 1 + below(&draw, SYMBOLS), first = below(&draw, SYMBOLS + 1 - letters);
+			for (size_t i = 0; i < n; i++)
+				s[i] = (char)('a' + first + below(&draw, letters));
+			size_t have = plain(&w, s, n, want);
+			bad += merge_word(&all, s, n, got, &len) || len != have || memcmp(got, want, len * sizeof *got) != 0;
+		}
+		merge_release(&all);
+	}
+	TEST(bad == 0, "%d words with lists of merges in any order, %d joined otherwise than by the plain method", count, bad);
+}
+
 int main(void)
 {
 	struct err e;
@@ -133,6 +201,7 @@ int main(void)
 	drawn_words();
 	drawn_long_words(s, id);
 	doubling(s, id);
+	any_order();
 	free(s);
 	free(id);
 	merge_release(&m);
