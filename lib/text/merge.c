@@ -278,11 +278,9 @@ static size_t join_all(struct merge *m, size_t n, uint32_t best)
 	size_t to = 0;
 	bool fresh = false, stop = false; /* the symbol before is a new one; no more */
 	for (size_t i = 0; i < n; to++) {
+		if (fresh && !stop && sym[i].rank == best)
+			stop = rank_of(m, sym[to - 1].id, sym[i].id) < best;
 		bool join = !stop && sym[i].rank == best;
-		if (join && fresh && rank_of(m, sym[to - 1].id, sym[i].id) < best) {
-			stop = true;
-			join = false;
-		}
 		sym[to].id = join ? m->made[best] : sym[i].id;
 		sym[to].rank = sym[join ? i + 1 : i].rank;
 		i += 1 + join;
