@@ -247,11 +247,11 @@ lines_of() {
 }
 
 @test "names cannot speak to the terminal" {
-	log $'e\033[31mvil.jsonl' 8 2
+	log $'e\033[31mv\xe2\x80\xaeil.jsonl' 8 2
 	log b.jsonl 8 3
-	"$BIN/nx-plot" -f text $'e\033[31mvil.jsonl' b.jsonl >out
-	says 'o e?[31mvil loss' out
-	"$BIN/nx-plot" $'e\033[31mvil.jsonl' b.jsonl >out
+	"$BIN/nx-plot" -f text $'e\033[31mv\xe2\x80\xaeil.jsonl' b.jsonl >out
+	says 'o e?[31mv?il loss' out
+	"$BIN/nx-plot" $'e\033[31mv\xe2\x80\xaeil.jsonl' b.jsonl >out
 	is_svg out
 }
 

@@ -190,6 +190,21 @@ safetensors() {
 	run ! grep -q $'\x1b' out
 }
 
+@test "names of strangers in messages neither steer a terminal nor make a second line" {
+	# an escape, a newline, a bell, one of C1, one that turns the direction: as JSON has them, and as a shell
+	local json='\u001b[31m\n\u0007\u009b\u202e' name=$'\e[31m\n\a\xc2\x9b\xe2\x80\xae' shown='?[31m????'
+	init -o m
+	echo "{\"model_type\": \"$json\"}" >bad.json
+	refused "\"model_type\" is $shown, supported is gpt_neox" "$BIN/nx-info" bad.json
+	safetensors "{\"$json\": {\"dtype\": \"F31\", \"shape\": [1], \"data_offsets\": [0, 4]}}" 4 >m/model.safetensors
+	refused "tensor $shown: unknown dtype F31" "$BIN/nx-generate" -q -m m -p a
+	echo '{"a": 1}' >in
+	refused "field \"$shown\" is missing" "$BIN/bpe-encode" -q -T "$TOK" -f "$name" in
+	refused "$shown: No such file or directory" "$BIN/jsonl-table" "$name"
+	fails 2 "$BIN/jsonl-table" "--$name"
+	says "unknown option --$shown" err
+}
+
 # --- pipelines ------------------------------------------------------------------------------------
 
 @test "a reader that has enough is no error, and one that is cut off notices" {

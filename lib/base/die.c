@@ -1,4 +1,5 @@
 #include "base/die.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,14 +17,17 @@
 
 static const char *progname = "nxtools";
 
+/* Names and texts of strangers are in messages: what could command a terminal, or end the line, is shown as "?". */
 static void say(const char *fmt, va_list ap)
 {
+	enum { MOST = 8192 };
+	char text[MOST], shown[MOST];
+	vsnprintf(text, sizeof text, fmt, ap);
+	utf8_harmless(shown, sizeof shown, text);
 	/* stdout first, so that what was written before the message stands before it on a terminal */
 	fflush(stdout);
 	flockfile(stderr);
-	fprintf(stderr, "%s: ", progname);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	fprintf(stderr, "%s: %s\n", progname, shown);
 	funlockfile(stderr);
 }
 

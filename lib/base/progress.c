@@ -1,4 +1,5 @@
 #include "base/progress.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +59,9 @@ void progress_to(struct progress *p, uint64_t done, const char *note)
 		fputs("<", stderr);
 		draw_clock((double)(p->total - done) / rate);
 	}
-	fprintf(stderr, " %s\033[K", note ? note : "");
+	char shown[512];
+	utf8_harmless(shown, sizeof shown, note ? note : "");
+	fprintf(stderr, " %s\033[K", shown);
 	fflush(stderr);
 }
 

@@ -89,3 +89,27 @@ int utf8_replace(struct buf *b, const char *s, size_t n)
 		n -= bad;
 	}
 }
+
+bool utf8_steers(uint32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7F && cp < 0xA0) || (cp >= 0x200E && cp <= 0x200F) || (cp >= 0x2028 && cp <= 0x202E) ||
+	       (cp >= 0x2066 && cp <= 0x2069);
+}
+
+void utf8_harmless(char *out, size_t cap, const char *s)
+{
+	size_t left = strlen(s), n = 0;
+	while (left > 0) {
+		uint32_t cp;
+		int len = utf8_decode(s, left, &cp);
+		bool odd = len == 0 || utf8_steers(cp);
+		size_t from = len ? (size_t)len : 1, to = odd ? 1 : from;
+		if (n + to >= cap)
+			break;
+		memcpy(out + n, odd ? "?" : s, to);
+		n += to;
+		s += from;
+		left -= from;
+	}
+	out[n] = '\0';
+}

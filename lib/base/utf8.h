@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,5 +18,11 @@ int utf8_encode(uint32_t cp, char *out);
 /* Appends s[0..n) to b with U+FFFD for each maximal part of an ill-formed sequence
  * (The Unicode Standard 3.9, "best practice", as Rust's and Python's decoders). 0 or -1. */
 int utf8_replace(struct buf *b, const char *s, size_t n);
+/* Whether a character does more on a terminal than to fill its place: control characters, tabs and newlines
+ * among them, line separators, and what turns the direction of writing. */
+bool utf8_steers(uint32_t cp);
+/* Copies s to out with "?" for each such character and each byte that is no UTF-8, cut behind a whole character
+ * at cap > 0 bytes with the NUL. */
+void utf8_harmless(char *out, size_t cap, const char *s);
 
 #endif

@@ -137,9 +137,7 @@ void chat_clean(struct buf *b, const char *s, size_t n, const char *key)
 			i += k;
 			continue;
 		}
-		/* control characters of both kinds and those that turn the direction of writing */
-		bool odd = len == 0 || cp < 32 || (cp >= 127 && cp < 160) || (cp >= 0x200E && cp <= 0x200F) ||
-		           (cp >= 0x202A && cp <= 0x202E) || (cp >= 0x2066 && cp <= 0x2069);
+		bool odd = len == 0 || utf8_steers(cp);
 		if (odd ? b->n && b->p[b->n - 1] != ' ' && buf_addc(b, ' ') : buf_add(b, s + i, (size_t)len))
 			return;
 		i += len ? (size_t)len : 1;

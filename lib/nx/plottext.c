@@ -28,13 +28,7 @@ struct canvas {
 
 /* --- text ---------------------------------------------------------------------------------- */
 
-/* Whether a code point would move the cursor or worse. */
-static bool is_control(uint32_t cp)
-{
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
-}
-
-/* Names of files and keys may hold anything: what is valid and no control character; *columns grows by its width. */
+/* Names of files and keys may hold anything: what is valid and steers no terminal; *columns grows by its width. */
 static int add_name(struct buf *b, const char *s, int *columns)
 {
 	struct buf valid = {0};
@@ -42,7 +36,7 @@ static int add_name(struct buf *b, const char *s, int *columns)
 	for (size_t i = 0; i < valid.n && !rc;) {
 		uint32_t cp = 0;
 		int n = utf8_decode(valid.p + i, valid.n - i, &cp);
-		rc = is_control(cp) ? buf_addc(b, '?') : buf_add(b, valid.p + i, (size_t)n);
+		rc = utf8_steers(cp) ? buf_addc(b, '?') : buf_add(b, valid.p + i, (size_t)n);
 		i += (size_t)n;
 		*columns += cp >= 0x1100 ? 2 : 1;
 	}

@@ -6,13 +6,6 @@
 
 enum { TAB = 8, PICTURES = 0x2400, DELETE = 0x7F, DELETE_PICTURE = 0x2421, REPLACEMENT = 0xFFFD };
 
-/* Characters that change the direction of what follows, beyond their cell, and line separators. */
-static bool is_layout(uint32_t cp)
-{
-	return (cp >= 0x80 && cp < 0xA0) || (cp >= 0x200E && cp <= 0x200F) || (cp >= 0x2028 && cp <= 0x202E) ||
-	       (cp >= 0x2066 && cp <= 0x2069);
-}
-
 static uint32_t harmless(uint32_t cp)
 {
 	if (cp == '\n')
@@ -21,7 +14,7 @@ static uint32_t harmless(uint32_t cp)
 		return PICTURES + cp;
 	if (cp == DELETE)
 		return DELETE_PICTURE;
-	return is_layout(cp) ? REPLACEMENT : cp;
+	return utf8_steers(cp) ? REPLACEMENT : cp;
 }
 
 int cell_clean(struct buf *b, const char *s, size_t n)

@@ -156,8 +156,26 @@ static void replacing(void)
 	}
 }
 
+static void shown(const char *s, size_t cap, const char *want)
+{
+	char out[64];
+	utf8_harmless(out, cap, s);
+	TEST(strcmp(out, want) == 0, "in %zu bytes: %s", cap, out);
+}
+
+static void harmless(void)
+{
+	shown("a\033[31m\n\t\x7f b", 64, "a?[31m??? b");
+	shown("\xc2\x9b|\xc2\xa0|\u200f|\u2028|\u202e|\u2066|\u2070", 64, "?|\xc2\xa0|?|?|?|?|\u2070");
+	shown("\xff|\xe6\x9d|\xe6\x9d\xb1", 64, "?|\?\?|\xe6\x9d\xb1");
+	shown("ab\xe6\x9d\xb1", 6, "ab\xe6\x9d\xb1");
+	shown("ab\xe6\x9d\xb1", 5, "ab"); /* no half of a character */
+	shown("abc", 1, "");
+}
+
 int main(void)
 {
+	harmless();
 	golden();
 	long_run();
 	replacing();
