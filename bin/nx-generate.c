@@ -14,6 +14,7 @@
 #include "nx/talk.h"
 #include "nx/wishes.h"
 #include "text/bpe.h"
+#include "text/cell.h"
 #include "text/column.h"
 #include "text/kin.h"
 #include "text/prompt.h"
@@ -235,15 +236,18 @@ static void close_job(struct job *j)
 
 /* --- one answer ------------------------------------------------------------------ */
 
-/* Writes what is settled of the answer's text and not yet written. */
+/* Writes what is settled of the answer's text and not yet written; a terminal gets nothing that could steer it. */
 static int show(struct job *j, const struct generate *g, struct err *e)
 {
 	while (!j->begun && j->shown < g->ready && strchr(" \t\r\n", g->text.p[j->shown]))
 		j->shown++;
 	j->begun |= j->shown < g->ready;
-	size_t from = j->shown;
+	size_t from = j->shown, n = g->ready - from;
 	j->shown = g->ready;
-	return from < g->ready && (out_write(j->out, g->text.p + from, g->ready - from, e) || out_flush(j->out, e)) ? -1 : 0;
+	buf_reset(&j->line);
+	if (n && (j->live ? cell_clean(&j->line, g->text.p + from, n) : buf_add(&j->line, g->text.p + from, n)))
+		return err_mem(e);
+	return n && (out_write(j->out, j->line.p, j->line.n, e) || out_flush(j->out, e)) ? -1 : 0;
 }
 
 static int take(void *arg, const struct generate *g, struct err *e)
@@ -416,10 +420,8 @@ static const char talk_help[] = "Ctrl-C stops an answer, /reset forgets what was
 /* A line that is a command: 1, or -1: it ends the talk; 0: it is none. */
 static int command(struct talk *t, const char *line)
 {
-	if (strcmp(line, "/reset") == 0) {
-		talk_reset(t);
-		return 1;
-	}
+	if (strcmp(line, "/reset") == 0)
+		return talk_reset(t), 1;
 	if (strcmp(line, "/help") == 0)
 		die_warn("%s", talk_help);
 	return strcmp(line, "/quit") == 0 ? -1 : strcmp(line, "/help") == 0;
@@ -661,7 +663,6 @@ static void report(const struct job *j)
 		die_warn("%llu prompt tokens, %.1f/s; %llu new tokens, %.1f/s behind the first", U(n->asked),
 		         n->asking > 0 ? (double)n->asked / n->asking : 0, U(n->answered),
 		         n->answering > 0 ? (double)n->later / n->answering : 0);
-#undef U
 }
 
 int main(int argc, char **argv)
@@ -674,10 +675,8 @@ int main(int argc, char **argv)
 		die_mem();
 	memcpy(args, argv, (size_t)argc * sizeof *args);
 	die_opts(&prog, &argc, &argv);
-	if (prompt && argc)
-		die_usage("-p answers one prompt: it takes no files");
-	if (chat && argc)
-		die_usage("--chat listens to stdin: it takes no files");
+	if ((prompt || chat) && argc)
+		die_usage("%s: it takes no files", prompt ? "-p answers one prompt" : "--chat listens to stdin");
 	if ((prompt != NULL) + (field != NULL) + lines > 1)
 		die_usage("-p, --field and --text exclude each other");
 	if (template && field)

@@ -245,3 +245,15 @@ $stop " -p 'Why?' >got
 	[ -s want ]
 	fails 2 "$BIN/nx-generate" -m searching --chat --beams 3 <asked
 }
+
+@test "an answer on a terminal cannot steer it, and is as it is elsewhere" {
+	echo '{"question": "Who?", "answer": "\u001b[2J\u0007me"}' | "$BIN/jsonl-template" -p qa | "$BIN/jsonl-template" --only text |
+		"$BIN/bpe-encode" -q -T "$S/tokenizer.json" --append-eos --shard -o odd.nxs
+	"$BIN/nx-train" -q -m "$S/model" -o odd --template qa --learning-rate 1e-2 --max-steps 80 odd.nxs >name
+	"$BIN/nx-generate" -q -m odd --template model -p 'Who?' >raw
+	[ "$(cat raw)" = $'\e[2J\ame' ]
+	script -qec "'$BIN/nx-generate' -q -m odd --template model -p 'Who?'" /dev/null </dev/null | tr -d '\r' >live
+	[ "$(cat live)" = '␛[2J␇me' ]
+	script -qec "echo 'Who?' | '$BIN/nx-generate' -q -m odd --chat" /dev/null </dev/null | tr -d '\r' >live
+	[ "$(cat live)" = '␛[2J␇me' ]
+}
