@@ -72,6 +72,9 @@ struct kernel {
 	 * scale is not 0 it becomes the gradient scale (softmax(x) - onehot(label)). */
 	double (*xent)(float *x, int v, int label, float scale);
 
+	/* The place of the largest of n numbers, the first of them where there are several; -1 where one is NaN, or n is 0. */
+	int (*argmax)(const float *x, int n);
+
 	/* For tests, over n numbers. exp and tanh: within 2 ulp, infinities and NaN as libm has them;
 	 * cdf, the normal distribution's (1 + erf(x / sqrt 2)) / 2: within 1e-7. */
 	void (*exp)(float *y, const float *x, size_t n);

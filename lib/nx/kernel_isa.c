@@ -517,6 +517,37 @@ static double xent(float *x, int v, int label, float a)
 	return log(total) + (double)max - (double)at;
 }
 
+INLINE bool any_nan(const float *x, int n)
+{
+	int bad = 0;
+	_Pragma("omp simd reduction(| : bad)")
+	for (int i = 0; i < n; i++)
+		bad |= x[i] != x[i];
+	return bad;
+}
+
+/* A stretch is looked at twice, the second time in the first cache; the largest is looked for in the first
+ * stretch that has it. */
+static int argmax(const float *x, int n)
+{
+	enum { STRETCH = 512 };
+	int at = 0;
+	float best = -INFINITY;
+	for (int i = 0; i < n; i += STRETCH) {
+		int m = n - i < STRETCH ? n - i : STRETCH;
+		float most = largest(x + i, m, m);
+		if (any_nan(x + i, m))
+			return -1;
+		if (most > best) {
+			best = most;
+			at = i;
+		}
+	}
+	while (at < n && x[at] != best)
+		at++;
+	return n > 0 ? at : -1;
+}
+
 /* --- the table ---------------------------------------------------------------------------- */
 
 ISA_TABLE(struct kernel, kernel_isa_) = {
@@ -540,6 +571,7 @@ ISA_TABLE(struct kernel, kernel_isa_) = {
 	.embed = embed,
 	.embed_back = embed_back,
 	.xent = xent,
+	.argmax = argmax,
 	.exp = exp_all,
 	.tanh = tanh_all,
 	.cdf = cdf_all,

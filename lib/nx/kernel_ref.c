@@ -164,3 +164,15 @@ double kernel_ref_xent(double *dx, const double *x, int v, int label, double sca
 		dx[j] += scale * (exp(x[j] - max) / sum - (j == label));
 	return log(sum) + max - x[label];
 }
+
+int kernel_ref_argmax(const float *x, int n)
+{
+	int at = n > 0 ? 0 : -1;
+	for (int i = 0; i < n; i++) {
+		if (isnan(x[i]))
+			return -1;
+		if (x[i] > x[at])
+			at = i;
+	}
+	return at;
+}

@@ -32,4 +32,7 @@ void kernel_ref_matmul(double *y, const double *x, const double *w, const double
 /* log sum exp(x) - x[label]; dx, where not NULL, += scale (softmax(x) - onehot(label)). */
 double kernel_ref_xent(double *dx, const double *x, int v, int label, double scale);
 
+/* The first of the largest, -1 where one is NaN or there is none. */
+int kernel_ref_argmax(const float *x, int n);
+
 #endif

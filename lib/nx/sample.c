@@ -1,4 +1,5 @@
 #include "nx/sample.h"
+#include "nx/kernel.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -39,49 +40,9 @@ int sample_vocab(const struct sample *s)
 	return s->vocab;
 }
 
-enum { STRETCH = 512, LANES = 16 };
-
-/* The largest of n <= STRETCH numbers, NaN if one is. */
-static float largest(const float *x, int n)
-{
-	float most[LANES], end[LANES];
-	int bad[LANES] = {0}, i = 0, any = 0;
-	for (int l = 0; l < LANES; l++) {
-		most[l] = -INFINITY;
-		end[l] = n % LANES > l ? x[n / LANES * LANES + l] : -INFINITY;
-	}
-	for (; i <= n; i += LANES) {
-		const float *v = n - i < LANES ? end : x + i;
-#pragma omp simd
-		for (int l = 0; l < LANES; l++) {
-			bad[l] |= v[l] != v[l];
-			most[l] = v[l] > most[l] ? v[l] : most[l];
-		}
-	}
-	for (int l = 0; l < LANES; l++) {
-		any |= bad[l];
-		most[0] = most[l] > most[0] ? most[l] : most[0];
-	}
-	return any ? NAN : most[0];
-}
-
-/* The first of the largest: of the first stretch that has it. */
 int32_t sample_greedy(const float *logits, int n)
 {
-	int at = 0;
-	float best = -INFINITY;
-	for (int i = 0; i < n; i += STRETCH) {
-		float most = largest(logits + i, n - i < STRETCH ? n - i : STRETCH);
-		if (most != most)
-			return -1;
-		if (most > best) {
-			best = most;
-			at = i;
-		}
-	}
-	while (at < n && logits[at] != best)
-		at++;
-	return n > 0 ? at : -1;
+	return kernel_best()->argmax(logits, n);
 }
 
 int sample_damaged(struct err *e)

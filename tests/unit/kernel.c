@@ -192,6 +192,30 @@ static void xent(const struct kernel *k, int v)
 
 /* --- attention's pieces ------------------------------------------------------------------------ */
 
+/* Few different numbers, so that the largest is there several times; now and then minus infinity alone, or a NaN. */
+static void argmax(const struct kernel *k)
+{
+	enum { MOST = 1100 };
+	struct xoshiro own = {{5, 6, 7, 8}};
+	float all[MOST], x[MOST];
+	int bad = 0;
+	for (int i = 0; i < MOST; i++)
+		all[i] = (float)floor(40 * xoshiro_f64(&own) - 20);
+	for (int n = 0; n <= MOST; n++) {
+		for (int i = 0; i < n; i++)
+			x[i] = n % 7 == 6 ? -INFINITY : all[i];
+		bad += k->argmax(x, n) != kernel_ref_argmax(x, n);
+		if (n == 0)
+			continue;
+		x[n / 2] = 1000;
+		x[n - 1] = 1000;
+		bad += k->argmax(x, n) != kernel_ref_argmax(x, n);
+		x[(n * 17 + 5) % n] = NAN;
+		bad += k->argmax(x, n) != -1;
+	}
+	TEST(bad == 0, "%s argmax of 0 to %d numbers: %d wrong", k->name, MOST, bad);
+}
+
 static void rotary(const struct kernel *k, int n, int heads, int hd, int dims)
 {
 	struct both v = random_both(n * heads * 3 * hd, 1), angle = random_both(n * (dims / 2) + 1, 3);
@@ -273,6 +297,7 @@ static void table(const struct kernel *k)
 	layernorm(k, 200, 96);
 	sums(k, 333, 70);
 	xent(k, 50304);
+	argmax(k);
 	rotary(k, 5, 3, 16, 4);
 	rotary(k, 2, 2, 80, 20);
 	rotary(k, 3, 1, 12, 12);
