@@ -254,6 +254,13 @@ int unicode_lower(struct buf *b, const char *s, size_t n)
 
 enum { ZWJ = 0x200D, EMOJI_FORM = 0xFE0F, TONE_FIRST = 0x1F3FB, TONE_LAST = 0x1F3FF };
 
+/* Whether an emoji's form can be asked for with EMOJI_FORM, which nothing else heeds. */
+static bool has_emoji_form(uint32_t cp)
+{
+	return (cp >= '0' && cp <= '9') || cp == '#' || cp == '*' ||
+	       utf8proc_get_property((utf8proc_int32_t)cp)->boundclass == UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC;
+}
+
 size_t unicode_width(const char *s, size_t n, size_t *cells)
 {
 	utf8proc_int32_t state = 0;
@@ -265,7 +272,7 @@ size_t unicode_width(const char *s, size_t n, size_t *cells)
 		if (i > 0 && utf8proc_grapheme_break_stateful((utf8proc_int32_t)before, (utf8proc_int32_t)cp, &state))
 			break;
 		bool joined = i > 0 && (before == ZWJ || (cp >= TONE_FIRST && cp <= TONE_LAST));
-		if (cp == EMOJI_FORM && *cells == 1)
+		if (cp == EMOJI_FORM && *cells == 1 && has_emoji_form(before))
 			*cells = 2;
 		else if (!joined)
 			*cells += (size_t)utf8proc_charwidth((utf8proc_int32_t)cp);

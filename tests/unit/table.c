@@ -27,6 +27,8 @@ static void widths(void)
 	width("👨‍👩‍👧‍👦", 2, "four emoji joined");
 	width("❤️", 2, "a heart with the emoji selector");
 	width("❤", 1, "a heart without it");
+	width("1\uFE0F", 2, "a digit with it");
+	width("a\uFE0F \uFE0F→\uFE0F", 3, "what has no form as an emoji does not heed it");
 	width("👍🏽", 2, "a skin tone");
 	width("\u2026", 1, "an ellipsis");
 	width("🇩🇪", 2, "a flag");
@@ -132,7 +134,7 @@ static void drawn(const struct table_text *heads, const struct table_text *cells
 static void tables(void)
 {
 	static const struct table_text heads[] = {T("q"), T("answer")}, cells[] = {T("漢字"), T("two\nlines")},
-	                               late[] = {T("a b"), T("x")}, longer[] = {T("aaa bbb ccc"), T("x")},
+	                               selector[] = {T("\uFE0Fab"), T("y")}, late[] = {T("a b"), T("x")}, longer[] = {T("aaa bbb ccc"), T("x")},
 	                               wide[] = {T("①\u3000"), T("x \u00a0\u3000")};
 	drawn(heads, NULL, 2, 80, false, NULL,
 	      "┏━━━┳━━━━━━━━┓\n┃ q ┃ answer ┃\n┡━━━╇━━━━━━━━┩\n└───┴────────┘\n", "a head without rows");
@@ -150,6 +152,8 @@ static void tables(void)
 	drawn(late, heads, 2, 11, true, NULL,
 	      "┏━━━━┳━━━━┓\n┃ a  ┃    ┃\n┃ b  ┃ x  ┃\n┡━━━━╇━━━━┩\n│ q  │ an │\n│    │ sw │\n│    │ er │\n└────┴────┘\n",
 	      "a head stands at the bottom, a long word is folded");
+	drawn(late, selector, 2, 9, false, NULL,
+	      "┏━━━┳━━━┓\n┃ … ┃ x ┃\n┡━━━╇━━━┩\n│ \uFE0F… │ y │\n└───┴───┘\n", "a cell that begins with a selector");
 	drawn(late, wide, 2, 9, true, NULL,
 	      "┏━━━┳━━━┓\n┃ a ┃   ┃\n┃ b ┃ x ┃\n┡━━━╇━━━┩\n│ ① │ x │\n└───┴───┘\n",
 	      "blanks of any width stick out, and no \"…\" says that something was lost");
