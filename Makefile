@@ -23,7 +23,7 @@ AR      := ar
 FLAVOUR ?= rel
 PREFIX  ?= /usr/local
 PACKAGES := gcc libc6-dev make pkg-config libyajl-dev libutf8proc-dev libzstd-dev libopenblas-dev libcurl4-openssl-dev ca-certificates
-CHECK_PACKAGES := bats zstd bsdextrautils shellcheck mandoc clang libclang-rt-dev parallel openssl socat
+CHECK_PACKAGES := bats zstd bsdextrautils shellcheck mandoc clang libclang-rt-dev parallel openssl socat librsvg2-bin
 
 # --- flags -------------------------------------------------------------------
 LIBS     := yajl libutf8proc libzstd

@@ -3,24 +3,29 @@
 #include "base/buf.h"
 #include "base/die.h"
 #include "base/num.h"
+#include "io/child.h"
 #include "io/out.h"
 #include "nx/curves.h"
 #include "nx/plot.h"
 #include "nx/plotsvg.h"
 #include "nx/plottext.h"
 
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { AUTO, SVG, TEXT }; /* --format */
+enum { AUTO, SVG, PNG, TEXT }; /* --format */
 
 static const char *output, *title;
 static struct opt_list panels, labels;
 static int format = AUTO, x_key;
 static bool x_given, log_scale, skip_bad, quiet;
-static double smooth;
+static double smooth, scale;
 static int64_t width, height;
 
 static const struct opt opts[] = {
@@ -30,9 +35,10 @@ static const struct opt opts[] = {
 	{'s', "smooth", OPT_F64, &smooth, "ALPHA", "moving average that gives the past the weight ALPHA; not of rates and evaluations", 0, 0.9999, NULL},
 	{'t', "title", OPT_STR, &title, "TEXT", "heading", 0, 0, NULL},
 	{0, "label", OPT_LIST, &labels, "FILE=NAME", "call FILE so (default: its name without directory and ending)", 0, 0, NULL},
-	{'f', "format", OPT_WORD, &format, "auto|svg|text", "a picture, or lines of text (default auto: text on a terminal)", 0, 0, NULL},
+	{'f', "format", OPT_WORD, &format, "auto|svg|png|text", "a picture, or lines of text (default auto: as FILE is named; else text on a terminal, svg elsewhere)", 0, 0, NULL},
 	{'W', "width", OPT_I64, &width, "N", "pixels, or columns of text (default 720, or the terminal's)", 30, 20000, NULL},
 	{'H', "height", OPT_I64, &height, "N", "pixels, or lines of text (default 480, or 24)", 10, 20000, NULL},
+	{0, "scale", OPT_F64, &scale, "X", "X pixels of a PNG for each of --width and --height (default 2)", 0.5, 16, NULL},
 	{0, "skip-bad", OPT_FLAG, &skip_bad, NULL, "pass over and count lines that are no JSON objects", 0, 0, NULL},
 	{'o', "output", OPT_STR, &output, "FILE", "write to FILE instead of stdout", 0, 0, NULL},
 	OPT_COMMON(&quiet),
@@ -154,33 +160,91 @@ static int at_least(int64_t given, int usual, int least)
 	return n < least ? least : n;
 }
 
-static void draw(struct buf *b, const struct plot *p, bool terminal)
+static void draw_text(struct buf *b, const struct plot *p, bool terminal)
 {
-	int rc;
-	if (format == TEXT || (format == AUTO && terminal)) {
-		struct plottext_form form = {
-			.columns = at_least(width, terminal ? terminal_columns() : 80, PLOTTEXT_LEAST_COLUMNS),
-			.rows = at_least(height, 24, PLOTTEXT_LEAST_ROWS),
-			.ascii = !is_utf8(),
-			.colour = terminal && !getenv("NO_COLOR"),
-		};
-		rc = plottext_write(b, p, &form);
-	} else {
-		rc = plotsvg_write(b, p, at_least(width, 720, PLOTSVG_LEAST_WIDTH), at_least(height, 480, PLOTSVG_LEAST_HEIGHT));
-	}
-	if (rc)
+	struct plottext_form form = {
+		.columns = at_least(width, terminal ? terminal_columns() : 80, PLOTTEXT_LEAST_COLUMNS),
+		.rows = at_least(height, 24, PLOTTEXT_LEAST_ROWS),
+		.ascii = !is_utf8(),
+		.colour = terminal && !getenv("NO_COLOR"),
+	};
+	if (plottext_write(b, p, &form))
 		die_mem();
 }
 
-/* A name that promises another kind of picture would be a lie. */
-static void check_name(void)
+static int picture_width(void)
 {
-	static const char *const others[] = {"png", "pdf", "jpg", "jpeg", "gif", "webp", "ps", "eps"};
+	return at_least(width, 720, PLOTSVG_LEAST_WIDTH);
+}
+
+static int picture_height(void)
+{
+	return at_least(height, 480, PLOTSVG_LEAST_HEIGHT);
+}
+
+static void draw_svg(struct buf *b, const struct plot *p)
+{
+	if (plotsvg_write(b, p, picture_width(), picture_height()))
+		die_mem();
+}
+
+/* The same drawing in pixels, which librsvg's program makes of it. */
+static void draw_png(struct buf *b, const struct plot *p)
+{
+	static const char signature[] = "\x89PNG\r\n\x1a\n";
+	static char name[] = "rsvg-convert", form[] = "--format=png", w[32], h[32];
+	char *const argv[] = {name, form, w, h, NULL};
+	struct buf svg = {0};
+	struct err e;
+	double x = scale > 0 ? scale : 2;
+	snprintf(w, sizeof w, "--width=%ld", lround(picture_width() * x));
+	snprintf(h, sizeof h, "--height=%ld", lround(picture_height() * x));
+	draw_svg(&svg, p);
+	if (child_filter(argv, "librsvg2-bin", svg.p, svg.n, b, &e))
+		die_err(&e);
+	if (b->n < sizeof signature - 1 || memcmp(b->p, signature, sizeof signature - 1) != 0)
+		die_now("%s wrote no PNG", name);
+	buf_release(&svg);
+}
+
+static void draw(struct buf *b, const struct plot *p, bool terminal)
+{
+	if (format == PNG)
+		draw_png(b, p);
+	else if (format == TEXT || (format == AUTO && terminal))
+		draw_text(b, p, terminal);
+	else
+		draw_svg(b, p);
+}
+
+/* Also /dev/stdout and its like. */
+static bool is_terminal(const char *path)
+{
+	struct stat st;
+	if (!path || !strcmp(path, "-"))
+		return isatty(STDOUT_FILENO);
+	int fd = stat(path, &st) == 0 && S_ISCHR(st.st_mode) ? open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC) : -1;
+	bool is = fd >= 0 && isatty(fd);
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+/* A name that ends as a PNG's asks for one; one that promises another kind of picture would be a lie. */
+static void check_form(void)
+{
+	static const char *const others[] = {"pdf", "jpg", "jpeg", "gif", "webp", "ps", "eps"};
 	const char *dot = output ? strrchr(output, '.') : NULL;
+	if (dot && format == AUTO && strcasecmp(dot, ".png") == 0)
+		format = PNG;
 	for (size_t i = 0; dot && format == AUTO && i < sizeof others / sizeof *others; i++)
 		if (strcasecmp(dot + 1, others[i]) == 0)
-			die_usage("%s: pictures are SVG, which rsvg-convert or a browser makes %s of (--format svg writes it under any name)",
+			die_usage("%s: pictures are SVG or PNG, which other programs make %s of (--format writes them under any name)",
 			          output, others[i]);
+	if (format == PNG && is_terminal(output))
+		die_usage("a PNG is nothing for a terminal: name a file with -o, or send it through a pipe");
+	if (scale > 0 && format != PNG)
+		die_usage("--scale is for PNG alone");
 }
 
 static void write_plot(const struct buf *b)
@@ -227,7 +291,7 @@ int main(int argc, char **argv)
 	struct err e;
 	die_opts(&prog, &argc, &argv);
 	skip.on = skip_bad;
-	check_name();
+	check_form();
 	if (!argc)
 		argc = 1, argv = only;
 	if (argc > CURVES_LOGS)

@@ -92,6 +92,12 @@ faults() {
 	faults 3 out/ nx-merge -q -m "$IN/m" -o out "$IN/a"
 	printf '{"loss": %s, "step": %s}\n' 4 1 3 2 2 3 >"$IN/log"
 	faults 1 out nx-plot -q -o out "$IN/log"
+	# in the place of rsvg-convert a program whose own calls are not counted: linked statically, it loads no library
+	printf '%s\n' '#include <unistd.h>' 'int main(void) { return write(1, "\211PNG\r\n\032\nof no size", 18) != 18; }' >fake.c
+	mkdir "$T/fake"
+	cc -static -o "$T/fake/rsvg-convert" fake.c
+	rm fake.c
+	PATH=$T/fake:$PATH faults 1 out nx-plot -q -f png -o out "$IN/log"
 }
 
 @test "asking: any failing call is an error in one line, and no file that is there is taken for missing" {

@@ -282,11 +282,133 @@ lines_of() {
 }
 
 @test "a file named as another kind of picture is refused" {
-	for f in a.png b.PDF c.d.jpeg; do
+	for f in a.gif b.PDF c.d.jpeg; do
 		fails 2 "$BIN/nx-plot" -o $f "$BATS_TEST_DIRNAME/../examples/curve/hf.jsonl"
-		says "$f: pictures are SVG" err
+		says "$f: pictures are SVG or PNG" err
 		[ ! -e $f ]
 	done
 	"$BIN/nx-plot" -f svg -o a.png "$BATS_TEST_DIRNAME/../examples/curve/hf.jsonl"
 	says '<svg' a.png
+}
+
+# is_png FILE WIDTH HEIGHT: a whole PNG of this size.
+is_png() {
+	[ "$(od -An -tx1 -N 16 "$1" | tr -d ' \n')" = 89504e470d0a1a0a0000000d49484452 ]
+	[ "$(od -An -tu1 -j 16 -N 8 "$1" | awk '{ print (($1 * 256 + $2) * 256 + $3) * 256 + $4, (($5 * 256 + $6) * 256 + $7) * 256 + $8 }')" = "$2 $3" ]
+	[ "$(tail -c 8 "$1" | od -An -tx1 | tr -d ' \n')" = 49454e44ae426082 ]
+}
+
+# renderer LINE ...: in the place of rsvg-convert a script of these lines, first in PATH.
+renderer() {
+	mkdir -p fake
+	printf '%s\n' '#!/bin/sh' "$@" >fake/rsvg-convert
+	chmod +x fake/rsvg-convert
+	PATH=$T/fake:$PATH
+}
+
+# leaves NAME ...: these files are here, and none else.
+leaves() {
+	[ "$(printf '%s\n' "$@" | sort)" = "$(find . -type f ! -path './fake/*' ! -name out ! -name err ! -name stdout -printf '%P\n' | sort)" ]
+}
+
+@test "a PNG is the drawing of the SVG in pixels" {
+	log run.jsonl 8 2
+	fails 0 "$BIN/nx-plot" -o a.PNG run.jsonl
+	[ ! -s out ]
+	[ ! -s err ]
+	is_png a.PNG 1440 960
+	"$BIN/nx-plot" -f png run.jsonl | cmp - a.PNG
+	"$BIN/nx-plot" -f png -o - run.jsonl | cmp - a.PNG
+	"$BIN/nx-plot" -f png -o a.gif run.jsonl
+	same a.PNG a.gif
+	# the same as of the SVG by hand
+	"$BIN/nx-plot" -o a.svg run.jsonl
+	rsvg-convert --zoom=2 a.svg | cmp - a.PNG
+	"$BIN/nx-plot" -W 801 -H 333 -o b.png run.jsonl
+	is_png b.png 1602 666
+	"$BIN/nx-plot" -W 801 -H 333 --scale 1 -o b.png run.jsonl
+	is_png b.png 801 333
+	"$BIN/nx-plot" --scale 0.5 -W 30 -H 10 -o b.png run.jsonl
+	is_png b.png 100 75
+	fails 2 "$BIN/nx-plot" --scale 2 -o b.svg run.jsonl
+	says 'nx-plot: --scale is for PNG alone' err
+	leaves a.PNG a.gif a.svg b.png run.jsonl
+}
+
+@test "a PNG goes to no terminal" {
+	log run.jsonl 8 2
+	for to in '-f png' '-f png -o -' '-f png -o /dev/tty'; do
+		script -qec "'$BIN/nx-plot' $to run.jsonl; echo status \$?" /dev/null </dev/null | tr -d '\r' >out
+		says 'nx-plot: a PNG is nothing for a terminal' out
+		says 'status 2' out
+	done
+	script -qec "'$BIN/nx-plot' run.jsonl -o a.png" /dev/null </dev/null >out
+	is_png a.png 1440 960
+	script -qec "'$BIN/nx-plot' -f png run.jsonl | cat >b.png" /dev/null </dev/null >out
+	same a.png b.png
+}
+
+@test "what makes a PNG is missing" {
+	log run.jsonl 8 2
+	mkdir empty
+	echo old >a.png
+	for path in "$T/empty" "$T/run.jsonl" ''; do
+		PATH=$path fails 1 "$BIN/nx-plot" -o a.png run.jsonl
+		[ "$(cat err)" = 'nx-plot: rsvg-convert is not there: on Debian it is in the package librsvg2-bin' ]
+		PATH=$path fails 1 "$BIN/nx-plot" -f png run.jsonl
+		[ ! -s out ]
+		leaves a.png run.jsonl
+	done
+	[ "$(cat a.png)" = old ]
+	# there, and no program
+	renderer
+	chmod -x fake/rsvg-convert
+	PATH=$T/fake fails 1 "$BIN/nx-plot" -o a.png run.jsonl
+	[ "$(cat err)" = 'nx-plot: rsvg-convert: Permission denied' ]
+	leaves a.png run.jsonl
+}
+
+@test "what makes a PNG fails, in whichever way" {
+	log run.jsonl 8 2
+	try() { # try LINE ... WANT: of a renderer of these lines this is said, in one line
+		renderer "${@:1:$#-1}"
+		fails 1 "$BIN/nx-plot" -o a.png run.jsonl
+		[ "$(cat err)" = "nx-plot: ${*: -1}" ] || { cat err && return 1; }
+		leaves run.jsonl
+	}
+	# half a picture and some words, then as said
+	half='head -c 20; printf "no \033[31mroom\nand more\n" >&2'
+	try "$half" 'exit 3' 'rsvg-convert ended with status 3: no ?[31mroom'
+	try 'kill -9 $$' 'rsvg-convert was killed by signal 9 (Killed)'
+	try "$half" 'kill -PIPE $$' 'rsvg-convert was killed by signal 13 (Broken pipe): no ?[31mroom'
+	try 'exit 127' 'rsvg-convert ended with status 127'
+	try 'exec >&- 2>&-' 'exit 1' 'rsvg-convert ended with status 1'
+	try ':' 'rsvg-convert wrote no PNG'
+	try 'cat' 'rsvg-convert wrote no PNG'
+	# a word of warning is not shown where all went well, nor is it an error that the SVG is not read
+	renderer 'printf "\211PNG\r\n\032\n"; echo hm >&2'
+	fails 0 "$BIN/nx-plot" -o a.png run.jsonl
+	[ ! -s err ]
+	[ "$(wc -c <a.png)" = 8 ]
+	# names are operands of nobody's command line
+	renderer 'printf "%s\n" "$@" >args; printf "\211PNG\r\n\032\n"'
+	"$BIN/nx-plot" -t '; touch x; --help' -o '; touch x.png' run.jsonl
+	[ "$(cat args)" = "$(printf '%s\n' --format=png --width=1440 --height=960)" ]
+	leaves '; touch x.png' a.png args run.jsonl
+}
+
+@test "a PNG on a full disk" {
+	log run.jsonl 8 2
+	fails 1 "$BIN/nx-plot" -f png -o /dev/full run.jsonl
+	[ "$(cat err)" = 'nx-plot: /dev/full: No space left on device' ]
+	echo old >a.png
+	# 4 kilobytes hold the SVG, not the PNG: it is rsvg-convert that fails
+	fails 1 bash -c 'ulimit -f 12; exec "$@"' - "$BIN/nx-plot" -o a.png run.jsonl
+	[[ $(cat err) == 'nx-plot: rsvg-convert ended with status '* ]]
+	[ "$(wc -l <err)" = 1 ]
+	# and nothing holds the SVG
+	fails 1 bash -c 'ulimit -f 1; exec "$@"' - "$BIN/nx-plot" -o a.png run.jsonl
+	says 'nx-plot: a temporary file in ' err
+	[ "$(cat a.png)" = old ]
+	leaves a.png run.jsonl
 }

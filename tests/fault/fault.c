@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -36,6 +37,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 void *__libc_malloc(size_t n);
@@ -586,6 +588,36 @@ char *realpath(const char *path, char *to)
 	REAL(char *, "realpath", const char *, char *)
 	FAILS("realpath", EIO, NULL);
 	return real(path, to);
+}
+
+int posix_spawn_file_actions_init(posix_spawn_file_actions_t *to)
+{
+	REAL(int, "posix_spawn_file_actions_init", posix_spawn_file_actions_t *)
+	return fails("posix_spawn_file_actions_init", __builtin_return_address(0)) ? ENOMEM : real(to);
+}
+
+int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *to, int from, int fd)
+{
+	REAL(int, "posix_spawn_file_actions_adddup2", posix_spawn_file_actions_t *, int, int)
+	return fails("posix_spawn_file_actions_adddup2", __builtin_return_address(0)) ? ENOMEM : real(to, from, fd);
+}
+
+int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *to, const posix_spawnattr_t *how,
+                 char *const argv[], char *const env[])
+{
+	REAL(int, "posix_spawnp", pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const *, char *const *)
+	return fails("posix_spawnp", __builtin_return_address(0)) ? EAGAIN : real(pid, file, to, how, argv, env);
+}
+
+/* The child is gone all the same. */
+pid_t waitpid(pid_t pid, int *status, int how)
+{
+	REAL(pid_t, "waitpid", pid_t, int *, int)
+	bool fail = fails("waitpid", __builtin_return_address(0));
+	pid_t got = real(pid, status, how);
+	if (fail)
+		errno = ECHILD;
+	return fail ? -1 : got;
 }
 
 int pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
