@@ -48,6 +48,39 @@ refused() {
 	same want/model.safetensors three/model.safetensors
 }
 
+@test "a head called lm_head.weight, as state_dict() of transformers 5 calls it, in every kind of file" {
+	local dir how
+	holding st
+	cp "$G/state.safetensors" st/model.safetensors
+	holding bin
+	cp "$G/state.bin" bin/pytorch_model.bin
+	# an index of one file is an index, too
+	holding index
+	cp "$G/state.safetensors" index/all.safetensors
+	sed 's/"embed_out.weight"/"lm_head.weight"/; /attention\.\(masked_\)\?bias"/d; s/: "pytorch_model-.*bin"/: "all.safetensors"/' \
+		"$G/pytorch_model.bin.index.json" | sed -z 's/,\([ \n]*}\)/\1/' >index/model.safetensors.index.json
+	says '"lm_head.weight": "all.safetensors"' index/model.safetensors.index.json
+	echo '{"input_ids": [1, 2, 3]}' >ids.jsonl
+	"$BIN/nx-generate" -q -m safe --max-new-tokens 4 ids.jsonl >answer
+	"$BIN/nx-eval" -q -m safe ids.jsonl >loss
+	"$BIN/nx-train" -q -m safe --max-steps 1 -o trained ids.jsonl >name
+	for dir in st bin index; do
+		"$BIN/nx-info" $dir >out
+		says 'weights: ' out
+		"$BIN/nx-merge" -q -m $dir -o $dir-made
+		same want/model.safetensors $dir-made/model.safetensors # where it is embed_out.weight again
+		for how in f32 bf16 q8; do
+			"$BIN/nx-generate" -q -m safe --dtype $how --max-new-tokens 4 ids.jsonl >answer
+			"$BIN/nx-generate" -q -m $dir --dtype $how --max-new-tokens 4 ids.jsonl | cmp - answer
+		done
+		"$BIN/nx-eval" -q -m $dir ids.jsonl | cmp - loss
+		"$BIN/nx-train" -q -m $dir --max-steps 1 -o $dir-trained ids.jsonl >name
+		same trained/model.safetensors $dir-trained/model.safetensors
+	done
+	put st model.safetensors lm_head.weight 5 f32 nan
+	refused_by_all st 'st/model.safetensors: tensor lm_head.weight: element 5 is nan'
+}
+
 @test "an index that lies" {
 	holding away "${HALVES[@]}"
 	sed -i 's|: "pytorch_model-00001|: "../safe/pytorch_model-00001|' away/pytorch_model.bin.index.json

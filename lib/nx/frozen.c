@@ -214,7 +214,7 @@ static int sources_of_files(struct loading *l, const char *dir, struct err *e)
 	if (modelfile_open(&f->files, &f->lay, dir, e))
 		return -1;
 	for (int i = 0; i < f->lay.n; i++) {
-		l->s[i].from = *tensor_find(&f->files, f->lay.t[i].name);
+		l->s[i].from = *modelfile_find(&f->files, f->lay.t[i].name);
 		l->s[i].ours = true;
 	}
 	return 0;

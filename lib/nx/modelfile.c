@@ -35,6 +35,21 @@ static const struct param *in_table(const struct params *lay, const char *name)
 	return NULL;
 }
 
+/* The head has two names: what transformers 5 calls lm_head in memory, and so in files of its state_dict(), is
+ * embed_out in the files it writes itself, as in all from before. */
+static const char head_name[] = "embed_out.weight", head_in_memory[] = "lm_head.weight";
+
+static bool is_head(const char *name)
+{
+	return !strcmp(name, head_name) || !strcmp(name, head_in_memory);
+}
+
+const struct tensor *modelfile_find(const struct tensor_set *s, const char *name)
+{
+	const struct tensor *f = tensor_find(s, name);
+	return f || strcmp(name, head_name) != 0 ? f : tensor_find(s, head_in_memory);
+}
+
 static bool same_shape(const struct tensor *f, const struct param *t)
 {
 	return f->shape[0] == t->rows && (t->cols ? f->ndim == 2 && f->shape[1] == t->cols : f->ndim == 1);
@@ -46,19 +61,19 @@ static int wrong_shape(const struct tensor *f, const struct param *t, struct err
 	for (int i = 0; i < f->ndim; i++)
 		snprintf(got + strlen(got), sizeof got - strlen(got), "%s%lld", i ? ", " : "", (long long)f->shape[i]);
 	if (t->cols)
-		return err_data(e, "%s: tensor %s is (%s) where the config says (%d, %d)", f->file, t->name, got, t->rows, t->cols);
-	return err_data(e, "%s: tensor %s is (%s) where the config says (%d)", f->file, t->name, got, t->rows);
+		return err_data(e, "%s: tensor %s is (%s) where the config says (%d, %d)", f->file, f->name, got, t->rows, t->cols);
+	return err_data(e, "%s: tensor %s is (%s) where the config says (%d)", f->file, f->name, got, t->rows);
 }
 
 /* The file's tensor for t, of a type and shape that can be read; NULL and e otherwise. */
 static const struct tensor *find(const struct param *t, const struct tensor_set *s, const char *dir,
                                              struct err *e)
 {
-	const struct tensor *f = tensor_find(s, t->name);
+	const struct tensor *f = modelfile_find(s, t->name);
 	if (!f)
 		err_data(e, "%s: tensor %s is missing", dir, t->name);
 	else if (f->dtype == TENSOR_OTHER)
-		err_data(e, "%s: tensor %s has type %s; F32, F16 and BF16 are supported", f->file, t->name, f->dtype_name);
+		err_data(e, "%s: tensor %s has type %s; F32, F16 and BF16 are supported", f->file, f->name, f->dtype_name);
 	else if (!same_shape(f, t))
 		wrong_shape(f, t, e);
 	else
@@ -116,11 +131,9 @@ static int read_one(float *w, const struct param *t, const struct tensor_set *s,
 	return check_finite(w + t->off, f->count, 0, f, e);
 }
 
-/* A tied model's file may repeat the embedding as the head, but only as it is: (rows, cols) floats. */
-static int check_repeated_head(const float *embed, const struct params *lay, const struct tensor *f,
-                               struct err *e)
+/* A tied model's file may repeat the embedding as the head, but only as it is: t says its (rows, cols) floats. */
+static int check_repeated_head(const float *embed, const struct param *t, const struct tensor *f, struct err *e)
 {
-	const struct param *t = in_table(lay, "gpt_neox.embed_in.weight");
 	if (f->dtype == TENSOR_OTHER || !same_shape(f, t))
 		return wrong_shape(f, t, e);
 	if (!embed)
@@ -135,6 +148,18 @@ static int check_repeated_head(const float *embed, const struct params *lay, con
 	              : 0;
 }
 
+/* A head's tensor by a name that is not in the table: of a tied model, or by the other name than the table's, which
+ * is then the head or, beside embed_out.weight, not looked at but for its shape. */
+static int check_head(const float *embed, const struct params *lay, const struct tensor *f, struct err *e)
+{
+	const struct param *head = in_table(lay, head_name), *tied = in_table(lay, "gpt_neox.embed_in.weight");
+	if (!head && !tied) /* an adapter's table */
+		return err_data(e, "%s: tensor %s is none of this model's", f->file, f->name);
+	if (!head)
+		return check_repeated_head(embed, tied, f, e);
+	return same_shape(f, head) ? 0 : wrong_shape(f, head, e);
+}
+
 /* embed: the embeddings' floats; NULL: only names are looked at. */
 static int refuse_others(const float *embed, const struct params *lay, const struct tensor_set *s, struct err *e)
 {
@@ -142,12 +167,10 @@ static int refuse_others(const float *embed, const struct params *lay, const str
 		const struct tensor *f = &s->t[i];
 		if (in_table(lay, f->name) || is_buffer(f->name))
 			continue;
-		if (lay->head == lay->embed && !strcmp(f->name, "embed_out.weight")) {
-			if (check_repeated_head(embed, lay, f, e))
-				return -1;
-			continue;
-		}
-		return err_data(e, "%s: tensor %s is none of this model's", f->file, f->name);
+		if (!is_head(f->name))
+			return err_data(e, "%s: tensor %s is none of this model's", f->file, f->name);
+		if (check_head(embed, lay, f, e))
+			return -1;
 	}
 	return 0;
 }
@@ -172,7 +195,7 @@ int modelfile_read(float *w, const struct params *lay, const char *dir, struct e
 static int check_names(const struct params *lay, const struct tensor_set *s, struct err *e)
 {
 	const struct tensor *f = tensor_find(s, "gpt_neox.embed_in.weight");
-	if (lay->head != lay->embed || !tensor_find(s, "embed_out.weight"))
+	if (lay->head != lay->embed || !modelfile_find(s, head_name))
 		return refuse_others(NULL, lay, s, e);
 	float *embed = malloc(f->count * sizeof *embed);
 	if (!embed)

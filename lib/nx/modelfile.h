@@ -3,7 +3,8 @@
  * Reading holds the files against the table of parameters: a tensor that is
  * missing, of another shape, of an unknown type, not in the table or with a number
  * that is not finite is ERR_DATA and named. What old checkpoints hold besides (attention.bias,
- * attention.masked_bias, rotary_emb.inv_freq) is passed over. */
+ * attention.masked_bias, rotary_emb.inv_freq) is passed over. The head, embed_out.weight, may be called
+ * lm_head.weight; with both there it is the first, and the other has its shape. */
 #ifndef NX_MODELFILE_H
 #define NX_MODELFILE_H
 
@@ -22,6 +23,8 @@ int modelfile_take(float *w, const struct params *lay, const struct tensor_set *
 /* dir's tensors where they lie, begun with {0} and released by the caller after a failure too: held against
  * the table, but for whether their numbers are finite. */
 int modelfile_open(struct tensor_set *s, const struct params *lay, const char *dir, struct err *e);
+/* The tensor of a table's name, the head's by either of its own; NULL if there is none. */
+const struct tensor *modelfile_find(const struct tensor_set *s, const char *name);
 /* ERR_DATA if one of the tensor's numbers is not finite. */
 int modelfile_finite(const struct tensor *f, struct err *e);
 /* The same of the weights w, all the table's, as they have become; file is for messages. */

@@ -141,6 +141,34 @@ static void table(void)
 	model_release(&m);
 }
 
+/* The head under the name that transformers 5 has for it in memory. */
+static void head_in_memory(void)
+{
+	struct model m, n;
+	char found[40];
+	tiny_model(&m, 'A');
+	config_save(&m.cfg, dir, "float32", &e);
+	list(&m);
+	entry("embed_out.weight")->name = "lm_head.weight";
+	TEST(write_and_load(&n, TENSOR_F32) == 0 && !memcmp(m.w, n.w, m.lay.total * sizeof *m.w), "lm_head.weight is the head");
+	TEST(modelfile_check(&n.lay, dir, found, &e) == 1, "for the check, too");
+	model_release(&n);
+	entry("lm_head.weight")->shape[1] = 31;
+	refused("tensor lm_head.weight is (97, 31) where the config says (97, 32)");
+	/* both: the one of files it is, and the other could be */
+	float *other = calloc(97 * 32, sizeof *other);
+	list(&m);
+	add("lm_head.weight", 2, 97, 32, other);
+	TEST(write_and_load(&n, TENSOR_F32) == 0 && !memcmp(m.w, n.w, m.lay.total * sizeof *m.w), "embed_out.weight comes first");
+	model_release(&n);
+	entry("lm_head.weight")->shape[0] = 96;
+	refused("tensor lm_head.weight is (96, 32) where the config says (97, 32)");
+	entry("lm_head.weight")->name = "lm_head.bias";
+	refused("tensor lm_head.bias is none of this model's");
+	free(other);
+	model_release(&m);
+}
+
 /* A tied model's file may hold the head once more, if it is the same. */
 static void tied(void)
 {
@@ -153,7 +181,12 @@ static void tied(void)
 	add("embed_out.weight", 2, 97, 40, copy);
 	TEST(write_and_load(&n, TENSOR_F32) == 0, "a tied head that is repeated");
 	model_release(&n);
+	entry("embed_out.weight")->name = "lm_head.weight";
+	TEST(write_and_load(&n, TENSOR_F32) == 0, "by its other name, too");
+	model_release(&n);
 	copy[5] += 1;
+	refused("tensor lm_head.weight differs from it");
+	entry("lm_head.weight")->name = "embed_out.weight";
 	refused("tensor embed_out.weight differs from it");
 	free(copy);
 	model_release(&m);
@@ -232,6 +265,7 @@ int main(void)
 	types();
 	others();
 	table();
+	head_in_memory();
 	tied();
 	shards();
 	random_weights();
