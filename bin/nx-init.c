@@ -91,7 +91,7 @@ static struct bpe *read_tokenizer(struct config *c)
 		die_now("%s: the tokenizer has %u ids, the model's vocabulary only %d: give --vocab-size", tokenizer, bpe_vocab(t),
 		        c->vocab);
 	if (!config && bpe_eos(t) >= 0)
-		c->bos = c->eos = bpe_eos(t);
+		c->bos = c->eos[0] = bpe_eos(t), c->neos = 1;
 	return t;
 }
 

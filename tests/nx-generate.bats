@@ -46,6 +46,12 @@ golden() {
 	echo "{\"input_ids\": [$ask]}" >in
 	"$BIN/nx-generate" -m tiny --max-new-tokens 40 in >out
 	[ "$(ids output_ids out)" = "$want" ]
+	# the same of config.json, where that alone says it
+	rm -f tiny/generation_config.json
+	sed -i 's/"eos_token_id": [0-9]*/"eos_token_id": [96, 42]/' tiny/config.json
+	"$BIN/nx-generate" -m tiny --max-new-tokens 40 in | cmp - out
+	"$BIN/nx-merge" -q -m tiny -o kept
+	"$BIN/nx-generate" -m kept --max-new-tokens 40 in | cmp - out
 	golden 1
 	"$BIN/nx-generate" -m tiny --max-new-tokens 40 --ignore-eos in >out
 	[ "$(ids output_ids out)" = "$want" ]

@@ -152,7 +152,11 @@ tokenizer() {
 	refused hidden_act 7 '"hidden_act" is no string'
 	refused hidden_dropout 0.1 '"hidden_dropout" 0.1 is not supported, only 0'
 	refused quantization_config '{}' '"quantization_config" is not supported'
-	refused eos_token_id '[0, 1]' 'more than one "eos_token_id" is not supported'
+	refused bos_token_id '[0, 1]' 'more than one "bos_token_id" is not supported'
+	refused eos_token_id '[0, -1]' '"eos_token_id" is no token id or list of them'
+	refused eos_token_id '[0, "1"]' '"eos_token_id" is no token id or list of them'
+	refused eos_token_id '[0, 2147483648]' '"eos_token_id" is no token id or list of them'
+	refused eos_token_id '[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]' 'more than 16 ids of "eos_token_id"'
 	refused hidden_size 33 'hidden size 33 is no multiple of 4 heads'
 	refused hidden_size null '"hidden_size" is missing'
 	refused hidden_size '"32"' '"hidden_size" is no number from 1 to 1048576'
@@ -171,6 +175,18 @@ tokenizer() {
 		sed 's/^{/{ "rope_parameters": {"partial_rotary_factor": 0.5, "rope_theta": 700, "rope_type": "default"},/' >new.json
 	"$BIN/nx-init" -q -o n --config new.json
 	same m/config.json n/config.json
+	# several ends of text stay several
+	sed 's/"eos_token_id": 0/"eos_token_id": [3, 1, 2]/' m/config.json >ends.json
+	"$BIN/nx-init" -q -o ends --config ends.json
+	"$BIN/nx-init" -q -o again --config ends
+	for d in ends again; do
+		for f in config generation_config; do
+			[ "$(sed -n '/"eos_token_id"/,/]/p' $d/$f.json | tr -d ' \n' | sed 's/,$//')" = '"eos_token_id":[3,1,2]' ]
+		done
+	done
+	sed 's/"eos_token_id": 0/"eos_token_id": [0]/' m/config.json >ends.json
+	"$BIN/nx-init" -q -o one --config ends.json
+	same m/config.json one/config.json
 	# absent keys are Hugging Face's defaults
 	echo '{"model_type": "gpt_neox", "vocab_size": 10, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1,
 	 "intermediate_size": 8, "bos_token_id": null}' >few.json

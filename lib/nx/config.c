@@ -121,6 +121,27 @@ static int may_id(struct reader *r, const char *key, int *out)
 	return 0;
 }
 
+/* The same of a list, of any length up to CONFIG_EOS_MAX. */
+static int may_eos(struct reader *r, struct config *c)
+{
+	static const char key[] = "eos_token_id";
+	const struct json *v = json_get(r->top, key);
+	int64_t n;
+	if (!v || v->type != JSON_ARRAY || v->n < 2) {
+		c->neos = may_id(r, key, &c->eos[0]) ? -1 : c->eos[0] >= 0;
+		return c->neos < 0 ? -1 : 0;
+	}
+	if (v->n > CONFIG_EOS_MAX)
+		return err_data(r->e, "%s: more than %d ids of \"%s\"", r->name, CONFIG_EOS_MAX, key);
+	c->neos = 0;
+	for (v = v->child; v; v = v->next) {
+		if (json_i64(v, &n) || n < 0 || n > INT_MAX)
+			return err_data(r->e, "%s: \"%s\" is no token id or list of them", r->name, key);
+		c->eos[c->neos++] = (int)n;
+	}
+	return 0;
+}
+
 static int read_act(struct reader *r, struct config *c)
 {
 	const struct json *v = member(r->top, "hidden_act");
@@ -194,7 +215,7 @@ static int refuse(struct reader *r)
 static int read_all(struct reader *r, struct config *c)
 {
 	*c = (struct config){.max_pos = 2048, .rotary_pct = 0.25, .rope_theta = 10000, .ln_eps = 1e-5, .init_range = 0.02,
-	                     .parallel = true, .attn_bias = true, .bos = 0, .eos = 2};
+	                     .parallel = true, .attn_bias = true, .bos = 0, .eos = {2}, .neos = 1};
 	if (r->top->type != JSON_OBJECT)
 		return err_data(r->e, "%s: no JSON object", r->name);
 	if (refuse(r) || read_sizes(r, c) || read_act(r, c) || read_rotary(r, c) ||
@@ -202,7 +223,7 @@ static int read_all(struct reader *r, struct config *c)
 	    may_num(r, r->top, "initializer_range", 0, 1e3, &c->init_range) ||
 	    may_bool(r, "use_parallel_residual", &c->parallel) || may_bool(r, "tie_word_embeddings", &c->tied) ||
 	    may_bool(r, "attention_bias", &c->attn_bias) || may_id(r, "bos_token_id", &c->bos) ||
-	    may_id(r, "eos_token_id", &c->eos))
+	    may_eos(r, c))
 		return -1;
 	if (config_derive(c, r->e) == 0)
 		return 0;
@@ -263,7 +284,8 @@ int config_named(struct config *c, const char *name, struct err *e)
 		*c = (struct config){.vocab = named[i].vocab, .hidden = named[i].hidden, .layers = named[i].layers,
 		                     .heads = named[i].heads, .head_dim = hd, .ffn = 4 * named[i].hidden, .max_pos = 2048,
 		                     .rotary_dims = hd / 4, .rotary_pct = 0.25, .rope_theta = 10000, .ln_eps = 1e-5,
-		                     .init_range = 0.02, .parallel = true, .attn_bias = true, .act = CONFIG_GELU};
+		                     .init_range = 0.02, .parallel = true, .attn_bias = true, .act = CONFIG_GELU,
+		                     .neos = 1}; /* both ids are 0 */
 		return 0;
 	}
 	return err_usage(e, "no model is called %s: there is %s", name, config_names());
@@ -284,6 +306,21 @@ static int put_int(struct arena *a, struct json *o, const char *key, int n)
 {
 	struct json *v = json_number(a, "%d", n);
 	return v ? json_set(a, o, key, v) : -1;
+}
+
+static int put_eos(struct arena *a, struct json *o, const struct config *c)
+{
+	static const char key[] = "eos_token_id";
+	if (c->neos < 2)
+		return put_id(a, o, key, c->neos ? c->eos[0] : -1);
+	struct json *list = json_array(a);
+	for (int i = 0; list && i < c->neos; i++) {
+		struct json *v = json_number(a, "%d", c->eos[i]);
+		if (!v)
+			return -1;
+		json_push(list, v);
+	}
+	return list ? json_set(a, o, key, list) : -1;
 }
 
 /* The fewest digits that read back as the same double; whole numbers without an exponent. */
@@ -320,7 +357,7 @@ static int put_all(struct arena *a, struct json *o, const struct config *c, cons
 	json_push(list, arch);
 	return json_set(a, o, "architectures", list) || put_bool(a, o, "attention_bias", c->attn_bias) ||
 	       put_num(a, o, "attention_dropout", 0) || put_id(a, o, "bos_token_id", c->bos) ||
-	       put_id(a, o, "eos_token_id", c->eos) || put_str(a, o, "hidden_act", config_act_name(c)) ||
+	       put_eos(a, o, c) || put_str(a, o, "hidden_act", config_act_name(c)) ||
 	       put_num(a, o, "hidden_dropout", 0) || put_int(a, o, "hidden_size", c->hidden) ||
 	       put_num(a, o, "initializer_range", c->init_range) || put_int(a, o, "intermediate_size", c->ffn) ||
 	       put_num(a, o, "layer_norm_eps", c->ln_eps) || put_int(a, o, "max_position_embeddings", c->max_pos) ||
@@ -334,7 +371,7 @@ static int put_all(struct arena *a, struct json *o, const struct config *c, cons
 static int put_generation(struct arena *a, struct json *o, const struct config *c)
 {
 	return put_bool(a, o, "_from_model_config", true) || put_id(a, o, "bos_token_id", c->bos) ||
-	       put_id(a, o, "eos_token_id", c->eos);
+	       put_eos(a, o, c);
 }
 
 static int write_file(const char *dir, const char *name, const struct json *v, struct err *e)

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { CONFIG_EOS_MAX = 16 };
 enum config_act { CONFIG_GELU /* erf */, CONFIG_GELU_NEW /* tanh */, CONFIG_GELU_FAST /* tanh, other form */, CONFIG_RELU };
 
 struct config {
@@ -32,7 +33,8 @@ struct config {
 	bool tied;      /* tie_word_embeddings */
 	bool attn_bias; /* attention_bias: query_key_value and dense have biases */
 	enum config_act act;
-	int bos, eos;   /* token ids; -1: none */
+	int bos;        /* a token id; -1: none */
+	int eos[CONFIG_EOS_MAX], neos; /* token ids, each of which ends a text; mostly there is one */
 };
 
 /* "-" is a config.json on stdin. */

@@ -12,9 +12,10 @@
 
 void genconfig_defaults(const struct config *c, struct generate_rules *r, struct beam_rules *b)
 {
-	r->neos = 0;
-	if (c->eos >= 0)
-		r->eos[r->neos++] = c->eos;
+	_Static_assert((int)CONFIG_EOS_MAX <= (int)GENERATE_EOS_MAX, "all of a config's find room");
+	r->neos = c->neos;
+	for (int i = 0; i < c->neos; i++)
+		r->eos[i] = c->eos[i];
 	r->sample = (struct sample_rules)SAMPLE_GREEDY;
 	r->sample.top_k = 50;
 	*b = (struct beam_rules){.beams = 1, .length_penalty = 1};

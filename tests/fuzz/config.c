@@ -11,7 +11,8 @@ static int same(const struct config *a, const struct config *b)
 	return a->vocab == b->vocab && a->hidden == b->hidden && a->layers == b->layers && a->heads == b->heads && a->ffn == b->ffn &&
 	       a->max_pos == b->max_pos && a->rotary_dims == b->rotary_dims && a->rope_theta == b->rope_theta && a->ln_eps == b->ln_eps &&
 	       a->init_range == b->init_range && a->parallel == b->parallel && a->tied == b->tied && a->attn_bias == b->attn_bias &&
-	       a->act == b->act && a->bos == b->bos && a->eos == b->eos;
+	       a->act == b->act && a->bos == b->bos && a->neos == b->neos &&
+	       !memcmp(a->eos, b->eos, (size_t)a->neos * sizeof *a->eos);
 }
 
 static void costs(const struct config *c)

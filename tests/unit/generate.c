@@ -108,7 +108,7 @@ static char unheard[GENCONFIG_UNHEARD];
 
 static int eos_of(struct generate_rules *r, const char *text, struct err *e)
 {
-	struct config c = {.eos = 7};
+	struct config c = {.eos = {7, 9}, .neos = 2};
 	char dir[] = "build/nxgenXXXXXX", path[100];
 	int rc = -1;
 	if (!mkdtemp(dir))
@@ -131,7 +131,7 @@ static void ends_of_text(void)
 {
 	struct generate_rules r = {.max_length = 10};
 	struct err e;
-	TEST(eos_of(&r, NULL, &e) == 0 && r.neos == 1 && r.eos[0] == 7, "no generation_config.json: the config's");
+	TEST(eos_of(&r, NULL, &e) == 0 && r.neos == 2 && r.eos[0] == 7 && r.eos[1] == 9, "no generation_config.json: the config's");
 	TEST(eos_of(&r, "{\"eos_token_id\": 3}", &e) == 0 && r.neos == 1 && r.eos[0] == 3, "a number");
 	TEST(eos_of(&r, "{\"eos_token_id\": [3, 5]}", &e) == 0 && r.neos == 2 && r.eos[1] == 5, "a list");
 	TEST(eos_of(&r, "{\"eos_token_id\": null}", &e) == 0 && r.neos == 0, "null: none");

@@ -49,7 +49,7 @@ static inline struct config tiny_config(char which)
 {
 	struct config c = {.vocab = 97, .hidden = 32, .layers = 2, .heads = 2, .head_dim = 16, .ffn = 48, .max_pos = 64,
 	                   .rotary_dims = 4, .rotary_pct = 0.25, .rope_theta = 10000, .ln_eps = 1e-5, .init_range = 0.02,
-	                   .parallel = true, .attn_bias = true, .act = CONFIG_GELU, .bos = 0, .eos = 0};
+	                   .parallel = true, .attn_bias = true, .act = CONFIG_GELU, .bos = 0, .eos = {0}, .neos = 1};
 	if (which == 'B') {
 		c.hidden = 36, c.heads = 3, c.head_dim = 12, c.ffn = 80;
 		c.rotary_dims = 12, c.rotary_pct = 1, c.rope_theta = 500;

@@ -14,7 +14,7 @@ static bool same_config(const struct config *a, const struct config *b)
 	       a->rotary_dims == b->rotary_dims && a->rotary_pct == b->rotary_pct && a->rope_theta == b->rope_theta &&
 	       a->ln_eps == b->ln_eps && a->init_range == b->init_range && a->parallel == b->parallel &&
 	       a->tied == b->tied && a->attn_bias == b->attn_bias && a->act == b->act && a->bos == b->bos &&
-	       a->eos == b->eos;
+	       a->neos == b->neos && !memcmp(a->eos, b->eos, (size_t)a->neos * sizeof *a->eos);
 }
 
 static void round_trip(char which)
