@@ -6,7 +6,7 @@ load helper
 setup_file() {
 	local src=$BATS_TEST_DIRNAME/fault
 	cd "$BATS_FILE_TMPDIR" || return 1
-	cc -O1 -shared -fPIC -fno-builtin -D_GNU_SOURCE -o fault.so "$src/fault.c" -ldl
+	cc -O1 -shared -fPIC -fno-builtin -D_GNU_SOURCE -o fault.so "$src/fault.c" "$src/streams.c" -ldl
 	cc -O1 -D_GNU_SOURCE -o each "$src/each.c"
 }
 

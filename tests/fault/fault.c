@@ -11,6 +11,7 @@
  * ends the process itself. The number of calls, and which of them failed, is left in
  * FAULT_FILE, as struct fault_state. */
 #include "fault.h"
+#include "preload.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -99,7 +100,7 @@ static unsigned char kind_of(const char *what)
 	return (unsigned char)(h % 251);
 }
 
-static bool fails(const char *what, const void *caller)
+bool fails(const char *what, const void *caller)
 {
 	if (!state || !counting || within)
 		return false;
@@ -116,14 +117,6 @@ static bool fails(const char *what, const void *caller)
 	strncpy(state->what, what, sizeof state->what - 1);
 	return true;
 }
-
-#define FAILS(what, code, result) \
-	do { \
-		if (fails(what, __builtin_return_address(0))) { \
-			errno = code; \
-			return result; \
-		} \
-	} while (0)
 
 static size_t shorter(size_t n)
 {
@@ -501,14 +494,13 @@ ssize_t recv(int fd, void *p, size_t n, int flags)
 
 /* --- what goes to the C library's own ------------------------------------------------------ */
 
-#define REAL(result, name, ...) \
-	static result (*real)(__VA_ARGS__); \
-	if (!real) { \
-		within = true; \
-		void *found = dlsym(RTLD_NEXT, name); \
-		within = false; \
-		memcpy(&real, &found, sizeof real); \
-	}
+void *own(const char *name)
+{
+	within = true;
+	void *found = dlsym(RTLD_NEXT, name);
+	within = false;
+	return found;
+}
 
 FILE *fopen(const char *path, const char *mode)
 {
@@ -626,88 +618,4 @@ int pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*run)(void *
 	if (fails("pthread_create", __builtin_return_address(0)))
 		return EAGAIN;
 	return real(t, attr, run, arg);
-}
-
-/* --- streams: their own reads and writes do not pass here, so those who ask for them fail -------- */
-
-/* As after a read or write that failed. */
-static bool spoils(FILE *f, const char *what, int code, const void *caller)
-{
-	if (f == stderr || !fails(what, caller))
-		return false;
-	f->_flags |= 0x20; /* what ferror looks at */
-	errno = code;
-	return true;
-}
-
-#define SPOILS(f, what, code) spoils(f, what, code, __builtin_return_address(0))
-
-size_t fread(void *p, size_t size, size_t n, FILE *f)
-{
-	REAL(size_t, "fread", void *, size_t, size_t, FILE *)
-	return SPOILS(f, "fread", EIO) ? 0 : real(p, size, n, f);
-}
-
-size_t fwrite(const void *p, size_t size, size_t n, FILE *f)
-{
-	REAL(size_t, "fwrite", const void *, size_t, size_t, FILE *)
-	return SPOILS(f, "fwrite", ENOSPC) ? 0 : real(p, size, n, f);
-}
-
-int fputs(const char *s, FILE *f)
-{
-	REAL(int, "fputs", const char *, FILE *)
-	return SPOILS(f, "fputs", ENOSPC) ? EOF : real(s, f);
-}
-
-int puts(const char *s)
-{
-	REAL(int, "puts", const char *)
-	return SPOILS(stdout, "puts", ENOSPC) ? EOF : real(s);
-}
-
-int fputc(int c, FILE *f)
-{
-	REAL(int, "fputc", int, FILE *)
-	return SPOILS(f, "fputc", ENOSPC) ? EOF : real(c, f);
-}
-
-int putchar(int c)
-{
-	REAL(int, "putchar", int)
-	return SPOILS(stdout, "putchar", ENOSPC) ? EOF : real(c);
-}
-
-int printf(const char *fmt, ...)
-{
-	va_list ap;
-	if (SPOILS(stdout, "printf", ENOSPC))
-		return -1;
-	va_start(ap, fmt);
-	int n = vfprintf(stdout, fmt, ap);
-	va_end(ap);
-	return n;
-}
-
-int fprintf(FILE *f, const char *fmt, ...)
-{
-	va_list ap;
-	if (SPOILS(f, "fprintf", ENOSPC))
-		return -1;
-	va_start(ap, fmt);
-	int n = vfprintf(f, fmt, ap);
-	va_end(ap);
-	return n;
-}
-
-int fflush(FILE *f)
-{
-	REAL(int, "fflush", FILE *)
-	return f && SPOILS(f, "fflush", ENOSPC) ? EOF : real(f);
-}
-
-int fseek(FILE *f, long at, int whence)
-{
-	REAL(int, "fseek", FILE *, long, int)
-	return SPOILS(f, "fseek", EIO) ? -1 : real(f, at, whence);
 }
