@@ -41,10 +41,16 @@ static void breathe(void)
 #endif
 }
 
+/* The first of n calls that are part k. */
+static int part_at(const struct pool *p, int n, int k)
+{
+	return (int)((int64_t)n * k / p->threads);
+}
+
 /* Calls of part k that nobody has begun. */
 static void take(struct pool *p, int k)
 {
-	int i, end = pool_part(p, p->n, k + 1);
+	int i, end = part_at(p, p->n, k + 1);
 	while ((i = atomic_fetch_add(&p->part[k].next, 1)) < end)
 		p->work(p->arg, i);
 }
@@ -146,11 +152,6 @@ int pool_threads(const struct pool *p)
 	return p->threads;
 }
 
-int pool_part(const struct pool *p, int n, int k)
-{
-	return (int)((int64_t)n * k / p->threads);
-}
-
 void pool_run(struct pool *p, int n, void (*work)(void *arg, int i), void *arg)
 {
 	if (p->threads == 1 || n <= 1) {
@@ -162,7 +163,7 @@ void pool_run(struct pool *p, int n, void (*work)(void *arg, int i), void *arg)
 	p->arg = arg;
 	p->n = n;
 	for (int k = 0; k < p->threads; k++)
-		atomic_store(&p->part[k].next, pool_part(p, n, k));
+		atomic_store(&p->part[k].next, part_at(p, n, k));
 	atomic_store(&p->running, p->threads - 1);
 	atomic_fetch_add(&p->job, 1);
 	wake(p);

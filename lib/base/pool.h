@@ -4,8 +4,10 @@
  *	pool_run(p, n, work, arg);                   calls work(arg, i) for every i in [0, n)
  *	pool_close(p);
  *
- * pool_run returns when all n calls have. Which thread runs which i is not
- * fixed, so for bit-identical results work(arg, i) must write what only i owns,
+ * pool_run returns when all n calls have. Each thread begins with its own part of
+ * them, calls side by side, the same part whenever n is the same, and then helps the
+ * others. So which thread runs which i is not fixed, and for bit-identical results
+ * work(arg, i) must write what only i owns,
  * and sums over i are made afterwards, in order. The calling thread works too;
  * a pool of 1 starts no thread. pool_run must not be called from inside work. */
 #ifndef BASE_POOL_H
@@ -16,9 +18,6 @@ struct pool;
 struct pool *pool_open(int threads);
 int pool_threads(const struct pool *p);
 void pool_run(struct pool *p, int n, void (*work)(void *arg, int i), void *arg);
-/* The calls from pool_part(p, n, k) up to pool_part(p, n, k + 1) are those of one thread, in this order, as
- * long as it keeps up with the others, who then help it. For what lies side by side. */
-int pool_part(const struct pool *p, int n, int k);
 void pool_close(struct pool *p); /* NULL is fine */
 int pool_cpus(void);             /* processors this process may use, at least 1 */
 
