@@ -101,6 +101,28 @@ safetensors() {
 	says 1048576 out
 }
 
+# npy MEMBERS: an array file with these in its header, of the three numbers 1, 2, 3.
+npy() {
+	printf "\x93NUMPY\x01\x00\x76\x00%-117s\n" "{$1, }"
+	printf '\1\0\0\0\2\0\0\0\3\0\0\0'
+}
+
+@test "an array's header that counts what no file has, or says a thing twice, is refused" {
+	local i4="'descr': '<i4', 'fortran_order': False" shape
+	npy "$i4, 'shape': (3,)" >a.npy
+	"$BIN/shard-cat" -q -f npy --eos 0 -t jsonl a.npy >out
+	says '"input_ids": [1, 2, 3]' out
+	for shape in 18446744073709551615, 18446744073709551614, 9223372036854775807, '18446744073709551615, 1'; do
+		npy "$i4, 'shape': ($shape)" >a.npy
+		refused "a.npy: the array's shape is no file's" "$BIN/shard-cat" -f npy --eos 0 -t jsonl a.npy
+	done
+	# NumPy would take the last, or refuse it
+	for shape in "(3,), 'shape': (1,)" "(1,), 'shape': (3,)" "(3,), 'descr': '<u2'" "(3,), 'fortran_order': False" '(3)'; do
+		npy "$i4, 'shape': $shape" >a.npy
+		refused "a.npy: the header of the .npy file is damaged" "$BIN/shard-cat" -f npy --eos 0 -t jsonl a.npy
+	done
+}
+
 @test "a file that cannot be looked at is none that is missing" {
 	local f
 	init -o m

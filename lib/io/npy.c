@@ -52,16 +52,17 @@ static const char *quoted(const char *p, char *out, size_t cap)
 	return end + 1;
 }
 
-/* "(3,)" or "(3, 4)"; of more dimensions the number is kept. */
+/* "(3,)" or "(3, 4)"; of more dimensions the number is kept. "(3)" is no tuple. */
 static const char *shape(const char *p, struct array *a)
 {
+	bool comma = false;
 	if (!(p = word(p, "(")))
 		return NULL;
 	for (;;) {
 		uint64_t v;
 		const char *end = word(p, ")");
 		if (end)
-			return end;
+			return comma || a->dims == 0 ? end : NULL;
 		p = blanks(p);
 		size_t n = strspn(p, "0123456789");
 		if (num_u64(p, n, &v))
@@ -70,9 +71,10 @@ static const char *shape(const char *p, struct array *a)
 			a->shape[a->dims] = v;
 		a->dims++;
 		p = blanks(p + n);
-		if (*p == ',')
+		if (*p == ',') {
+			comma = true;
 			p++;
-		else if (*p != ')')
+		} else if (*p != ')')
 			return NULL;
 	}
 }
@@ -94,16 +96,17 @@ static int member(struct in *in, const char **pp, struct array *a, struct err *e
 	const char *p = quoted(*pp, key, sizeof key);
 	if (p)
 		p = word(p, ":");
-	if (p && strcmp(key, "descr") == 0) {
+	/* no writer gives a name twice; of a file that does, which one counts is not guessed */
+	if (p && strcmp(key, "descr") == 0 && !a->has_type) {
 		p = quoted(p, text, sizeof text);
 		if (!p || !type_of(text, &a->type))
 			return idstream_broken(in, e, "the array's type is %s: token ids are whole numbers", p ? text : "structured");
 		a->has_type = true;
-	} else if (p && strcmp(key, "fortran_order") == 0) {
+	} else if (p && strcmp(key, "fortran_order") == 0 && !a->has_order) {
 		a->fortran = word(p, "True") != NULL;
 		p = word(p, a->fortran ? "True" : "False");
 		a->has_order = true;
-	} else if (p && strcmp(key, "shape") == 0) {
+	} else if (p && strcmp(key, "shape") == 0 && !a->has_shape) {
 		p = shape(p, a);
 		a->has_shape = true;
 	} else {
@@ -136,7 +139,7 @@ static int parse(struct in *in, const char *p, struct array *a, struct err *e)
 		return idstream_broken(in, e, "the array is in Fortran order: save it with numpy.ascontiguousarray");
 	if (a->dims == 2 && a->shape[1] > SHARD_MAX_TOKENS)
 		return idstream_broken(in, e, "rows of more than %d tokens", SHARD_MAX_TOKENS);
-	if (a->dims == 2 && a->shape[1] && a->shape[0] > INT64_MAX / 8 / a->shape[1])
+	if (a->shape[0] > INT64_MAX / 8 / (a->dims == 2 && a->shape[1] ? a->shape[1] : 1))
 		return idstream_broken(in, e, "the array's shape is no file's");
 	/* they take no bytes: a header alone could claim any number of them */
 	if (a->dims == 2 && a->shape[1] == 0 && a->shape[0] > EMPTY_ROWS)
