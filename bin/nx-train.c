@@ -357,8 +357,6 @@ static void go_on(struct job *j)
 		die_warn("%s/checkpoint-%lld, the best so far, is not there", j->run.out, (long long)j->flow.best_saved);
 		j->flow.best_saved = 0;
 	}
-	if (step > j->plan->steps)
-		die_now("%s: it is of step %lld, and the run has %lld", j->run.from, (long long)step, (long long)j->plan->steps);
 	j->saved = step;
 	if (!quiet)
 		die_warn("going on behind step %lld, from %s", (long long)step, j->run.from);

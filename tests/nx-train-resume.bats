@@ -272,6 +272,37 @@ killed() {
 	run_it -q -o a --resume auto
 }
 
+@test "a checkpoint at a place that no run comes to, or of counts that none has, is refused" {
+	local key n
+	run_it -q -o a --save-steps 5 --sampler hf-4.25
+	# set KEY N: the checkpoint has N there
+	set_to() {
+		rm -rf ck
+		cp -r a/checkpoint-5 ck
+		sed -i "s/\"$1\": [-0-9.]*/\"$1\": $2/" ck/nx-train.json
+	}
+	for key in learned learned_part skipped_part tokens tokens_part records_seen best_step best_saved waited; do
+		for n in -1 9007199254740993 9223372036854775807; do
+			set_to $key $n
+			fails 1 run_it -q -o b --sampler hf-4.25 --resume ck
+			says "nx-train: ck/nx-train.json: \"$key\" is no number from 0 to 2^53" err
+		done
+	done
+	# step 5 is behind batch 4 of epoch 1; a far epoch's order would be drawn for ever
+	for n in "epoch 0" "epoch 2" "epoch 4611686018427387904" "at 0" "at 2" "at 3" "at 6" "at 7" "step 4" "step 6" "skipped 6" \
+		"skipped 9223372036854775807"; do
+		set_to ${n% *} ${n#* }
+		fails 1 timeout 20 "$BIN/nx-train" -q -m model --max-steps 10 --batch-size 2 --grad-accum 2 --sampler hf-4.25 \
+			-o b --resume ck few.jsonl
+		says "is no place in this run" err
+	done
+	set_to step 3074457345618258602
+	sed -i 's/"epoch": 1/"epoch": 1024819115206086200/' ck/nx-train.json
+	fails 1 timeout 20 "$BIN/nx-train" -q -m model --max-steps 10 --batch-size 2 --grad-accum 2 --sampler hf-4.25 -o b --resume ck few.jsonl
+	says "it is of step 3074457345618258602, and the run has 10" err
+	run_it -q -o b --sampler hf-4.25 --resume a/checkpoint-5
+}
+
 @test "a used directory is refused; overwritten, it loses the other run's checkpoints" {
 	run_it -q -o a --save-steps 3
 	fails 1 run_it -q -o a

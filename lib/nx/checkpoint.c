@@ -13,6 +13,8 @@
 
 enum { VERSION = 1 };
 
+#define COUNT_MAX ((int64_t)1 << 53)
+
 static const char state_name[] = "trainer_state.json", run_name[] = "nx-train.json", optim_name[] = "optimizer.bin";
 
 #define LL(x) (long long)(x)
@@ -233,6 +235,14 @@ static int get_i64(const struct reading *r, const char *key, int64_t *v, struct 
 	return json_i64(json_get(r->v, key), v) ? err_data(e, "%s: \"%s\" is missing or no whole number", r->path, key) : 0;
 }
 
+/* What is counted on from: it must not overflow. */
+static int get_count(const struct reading *r, const char *key, int64_t *v, struct err *e)
+{
+	if (get_i64(r, key, v, e))
+		return -1;
+	return *v < 0 || *v > COUNT_MAX ? err_data(e, "%s: \"%s\" is no number from 0 to 2^53", r->path, key) : 0;
+}
+
 static int get_f64(const struct reading *r, const char *key, double *v, struct err *e)
 {
 	return json_f64(json_get(r->v, key), v) ? err_data(e, "%s: \"%s\" is missing or no number", r->path, key) : 0;
@@ -267,9 +277,9 @@ static int read_log(struct trainlog *l, const struct reading *r, struct err *e)
 {
 	const struct json *lengths = json_get(r->v, "lengths");
 	if (get_f64(r, "loss", &l->loss, e) || get_f64(r, "loss_part", &l->loss_part, e) ||
-	    get_i64(r, "learned", &l->learned, e) || get_i64(r, "learned_part", &l->learned_part, e) ||
-	    get_i64(r, "skipped_part", &l->skipped_part, e) || get_i64(r, "tokens", &l->tokens, e) ||
-	    get_i64(r, "tokens_part", &l->tokens_part, e) || get_i64(r, "records_seen", &l->records, e) ||
+	    get_count(r, "learned", &l->learned, e) || get_count(r, "learned_part", &l->learned_part, e) ||
+	    get_count(r, "skipped_part", &l->skipped_part, e) || get_count(r, "tokens", &l->tokens, e) ||
+	    get_count(r, "tokens_part", &l->tokens_part, e) || get_count(r, "records_seen", &l->records, e) ||
 	    get_f64(r, "seconds", &l->before, e))
 		return -1;
 	buf_reset(&l->lengths);
@@ -285,8 +295,8 @@ static int read_run(struct checkpoint *c, const struct reading *r, struct err *e
 	struct flow *f = c->flow;
 	if (check_settings(c, r, e) || read_log(c->log, r, e))
 		return -1;
-	if (get_i64(r, "best_step", &f->best_step, e) || get_f64(r, "best", &f->best, e) ||
-	    get_i64(r, "best_saved", &f->best_saved, e) || get_i64(r, "waited", &f->waited, e))
+	if (get_count(r, "best_step", &f->best_step, e) || get_f64(r, "best", &f->best, e) ||
+	    get_count(r, "best_saved", &f->best_saved, e) || get_count(r, "waited", &f->waited, e))
 		return -1;
 	if (get_i64(r, "step", &m.step, e) || get_i64(r, "skipped", &m.skipped, e) || get_i64(r, "epoch", &m.epoch, e) ||
 	    get_i64(r, "at", &m.at, e))

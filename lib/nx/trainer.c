@@ -431,11 +431,26 @@ struct trainer_mark trainer_mark_of(const struct trainer *t)
 	return (struct trainer_mark){t->step, t->skipped, (int64_t)t->epoch, t->at};
 }
 
+/* Updates before a place, as is_full() ends them; -1: none ends there. */
+static int64_t updates_before(const struct trainer *t, int64_t epoch, int64_t at)
+{
+	int64_t n, here = at / t->r.accum;
+	bool part = at % t->r.accum != 0; /* an epoch's last batches, where they are an update of their own */
+	if (part && (at < t->plan.batches || (t->r.sampler == SAMPLER_HF_425 && at > t->r.accum)))
+		return -1;
+	if (__builtin_mul_overflow(epoch, t->plan.steps_per_epoch, &n) || __builtin_add_overflow(n, here + part, &n))
+		return -1;
+	return n;
+}
+
 int trainer_seek(struct trainer *t, const struct trainer_mark *m, struct err *e)
 {
-	if (m->step < 0 || m->skipped < 0 || m->epoch < 0 || m->at < 0 || m->at > t->plan.batches)
+	if (m->step < 0 || m->skipped < 0 || m->skipped > m->step || m->epoch < 0 || m->at < 0 || m->at > t->plan.batches ||
+	    updates_before(t, m->epoch, m->at) != m->step)
 		return err_data(e, "step %lld at batch %lld of epoch %lld is no place in this run", (long long)m->step,
 		                (long long)m->at, (long long)m->epoch);
+	if (m->step > t->plan.steps)
+		return err_data(e, "it is of step %lld, and the run has %lld", (long long)m->step, (long long)t->plan.steps);
 	t->step = m->step;
 	t->skipped = m->skipped;
 	t->epoch = (uint64_t)m->epoch;
