@@ -227,6 +227,23 @@ npy() {
 	says "unknown option --$shown" err
 }
 
+@test "a name of any length leaves room for the reason" {
+	local long
+	printf -v long '%4000s' ''
+	long=${long// /n}
+	init -o m
+	safetensors "{\"$long\": {\"dtype\": \"F31\", \"shape\": [1], \"data_offsets\": [0, 4]}}" 4 >m/model.safetensors
+	refused ": unknown dtype F31" "$BIN/nx-info" m
+	says "nx-info: m/model.safetensors: tensor nnn" err
+	refused "nnn: File name too long" "$BIN/jsonl-table" "$long"
+	printf '{"weight_map": {"x": "%s"}}' "$long" >m/model.safetensors.index.json
+	rm m/model.safetensors
+	refused "nnn: File name too long" "$BIN/nx-info" m
+	echo '{"a": 1}' >in
+	refused "nnn\" is missing" "$BIN/bpe-encode" -q -T "$TOK" -f "$long" in
+	says "bpe-encode: in:1: field \"nnn" err
+}
+
 # --- pipelines ------------------------------------------------------------------------------------
 
 @test "a reader that has enough is no error, and one that is cut off notices" {

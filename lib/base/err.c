@@ -3,12 +3,48 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Begins with whom and where, ends with why: what is too long loses its middle. */
+static void shorten(char *to, size_t cap, const char *text, size_t n)
+{
+	static const char gap[] = "...";
+	if (n < cap) {
+		memcpy(to, text, n + 1);
+		return;
+	}
+	size_t head = cap / 2, tail = n - (cap - head - sizeof gap);
+	while (head && ((unsigned char)text[head] & 0xC0) == 0x80) /* no half a character */
+		head--;
+	while (tail < n && ((unsigned char)text[tail] & 0xC0) == 0x80)
+		tail++;
+	snprintf(to, cap, "%.*s%s%s", (int)head, text, gap, text + tail);
+}
 
 static int fill(struct err *e, enum err_kind kind, const char *fmt, va_list ap)
 {
+	char *all;
+	va_list again;
+	va_copy(again, ap);
+	int n = vasprintf(&all, fmt, ap);
 	e->kind = kind;
-	vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+	if (n >= 0)
+		shorten(e->msg, sizeof e->msg, all, (size_t)n);
+	else /* no memory: the beginning is better than nothing */
+		vsnprintf(e->msg, sizeof e->msg, fmt, again);
+	if (n >= 0)
+		free(all);
+	va_end(again);
+	return -1;
+}
+
+/* What is behind the message that e holds. */
+static int add(struct err *e, const char *between, const char *more)
+{
+	char all[2 * sizeof e->msg + 8];
+	int n = snprintf(all, sizeof all, "%s%s%s", e->msg, between, more);
+	shorten(e->msg, sizeof e->msg, all, (size_t)n);
 	return -1;
 }
 
@@ -37,9 +73,7 @@ int (err_io)(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	fill(e, ERR_IO, fmt, ap);
 	va_end(ap);
-	size_t n = strlen(e->msg);
-	snprintf(e->msg + n, sizeof e->msg - n, ": %s", strerror(saved));
-	return -1;
+	return add(e, ": ", strerror(saved));
 }
 
 int (err_mem)(struct err *e)
@@ -54,9 +88,7 @@ int (err_prefix)(struct err *e, const char *fmt, ...)
 	struct err was = *e;
 	va_list ap;
 	va_start(ap, fmt);
-	vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+	fill(e, was.kind, fmt, ap);
 	va_end(ap);
-	size_t n = strlen(e->msg);
-	snprintf(e->msg + n, sizeof e->msg - n, "%s", was.msg);
-	return -1;
+	return add(e, "", was.msg);
 }

@@ -3,12 +3,14 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/hash.h"
 #include "base/num.h"
 #include "base/opt.h"
 #include "base/pool.h"
 #include "base/utf8.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -21,6 +23,42 @@ static int i64(const char *s, int64_t *v)
 static int f64(const char *s, double *v)
 {
 	return num_f64(s, strlen(s), v);
+}
+
+static bool ends(const char *s, const char *tail)
+{
+	size_t n = strlen(s), k = strlen(tail);
+	return n >= k && strcmp(s + n - k, tail) == 0;
+}
+
+/* Who and where stand at a message's beginning, why at its end: both are there, however long a name is. */
+static void messages(void)
+{
+	enum { LONG = 20000 };
+	static char name[LONG + 1];
+	struct err e;
+	for (int bytes = 1; bytes <= 3; bytes++) {
+		for (int i = 0; i < LONG; i++)
+			name[i] = bytes == 1 ? 'x' : bytes == 2 ? "\xc3\xa9"[i % 2] : "\xe2\x82\xac"[i % 3];
+		name[LONG / 6 * 6] = '\0';
+		for (int shift = 0; shift < bytes; shift++) {
+			err_data(&e, "%.*sfile: tensor %s: no dtype", shift, "--", name);
+			TEST(strncmp(e.msg + shift, "file: tensor ", 13) == 0 && ends(e.msg, ": no dtype") && strlen(e.msg) >= sizeof e.msg - 7 &&
+			     utf8_valid(e.msg, strlen(e.msg)) == strlen(e.msg), "a long name of %d bytes a character, from %d, hides no reason", bytes, shift);
+		}
+	}
+	errno = ENAMETOOLONG;
+	err_io(&e, "%s", name);
+	TEST(e.kind == ERR_IO && ends(e.msg, ": File name too long"), "nor that of the system");
+	err_data(&e, "column 1: not valid JSON");
+	err_prefix(&e, "%s: ", name);
+	TEST(e.kind == ERR_DATA && ends(e.msg, ": column 1: not valid JSON"), "nor one that was there before");
+	for (size_t n = sizeof e.msg - 3; n <= sizeof e.msg + 1; n++) {
+		memset(name, 'y', n);
+		name[n] = '\0';
+		err_usage(&e, "%s", name);
+		TEST(strlen(e.msg) == (n < sizeof e.msg ? n : sizeof e.msg - 1) && (strstr(e.msg, "...") != NULL) == (n >= sizeof e.msg), "%zu characters", n);
+	}
 }
 
 static void numbers(void)
@@ -187,6 +225,7 @@ static void parts(void)
 
 int main(void)
 {
+	messages();
 	numbers();
 	bytes();
 	utf8();
