@@ -33,3 +33,37 @@ uint64_t hash_bytes(uint64_t h, const void *p, size_t n)
 	memcpy(last, (const char *)p + whole, n - whole);
 	return hash_words(h, last, 4);
 }
+
+void hash_lanes_begin(struct hash_lanes *l)
+{
+	*l = (struct hash_lanes){.turn = 0};
+	for (unsigned i = 0; i < 4; i++)
+		l->h[i] = HASH_SEED + i;
+}
+
+void hash_lanes_words(struct hash_lanes *l, const void *p, size_t n)
+{
+	const unsigned char *u = p;
+	uint64_t a = l->h[0], b = l->h[1], c = l->h[2], d = l->h[3];
+	for (; n >= 16; n -= 16, u += 16) {
+		a = hash_word(a, load_le32(u));
+		b = hash_word(b, load_le32(u + 4));
+		c = hash_word(c, load_le32(u + 8));
+		d = hash_word(d, load_le32(u + 12));
+	}
+	for (; n >= 4; n -= 4, u += 4, l->turn = (l->turn + 1) % 4) {
+		uint64_t last = hash_word(a, load_le32(u));
+		a = b, b = c, c = d, d = last;
+	}
+	l->h[0] = a, l->h[1] = b, l->h[2] = c, l->h[3] = d;
+}
+
+uint64_t hash_lanes_end(const struct hash_lanes *l)
+{
+	uint64_t h = HASH_SEED;
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t lane = l->h[(i - l->turn) % 4];
+		h = hash_word(hash_word(h, (uint32_t)lane), (uint32_t)(lane >> 32));
+	}
+	return h;
+}

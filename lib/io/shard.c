@@ -8,7 +8,7 @@
  *
  * header, 64 bytes
  *	 0  8  magic
- *	 8  2  version: 1
+ *	 8  2  version: 2; 1 differs in the trailer's hash alone, and is read, too
  *	10  2  byte order mark 0xFEFF
  *	12  1  bytes an id: 2 or 4
  *	13  3  zero
@@ -25,10 +25,11 @@
  *	 (HAS_STARTS) 4 their number k, then k words: where the pieces behind the first begin
  * trailer
  *	 4  0xFFFFFFFF
- *	 8  records   8  tokens   8  hash of all bytes between header and trailer
+ *	 8  records   8  tokens   8  hash of all bytes between header and trailer:
+ *	    in four lanes; version 1: in one
  *	 4  "NXSE"
  */
-enum { HEADER = 64, TRAILER = 28, VERSION = 1, BOM = 0xFEFF };
+enum { HEADER = 64, TRAILER = 28, VERSION = 2, ONE_LANE = 1, BOM = 0xFEFF };
 static const uint32_t HAS_ATTN = UINT32_C(1) << 28, HAS_KEEP = UINT32_C(1) << 29, HAS_STARTS = UINT32_C(1) << 30;
 static const uint32_t LENGTH = (UINT32_C(1) << 28) - 1;
 static const uint32_t THE_END = UINT32_MAX;
@@ -37,7 +38,8 @@ static const char END_MAGIC[4] = {'N', 'X', 'S', 'E'};
 struct shard_writer {
 	struct out *out;
 	struct shard_head head;
-	uint64_t records, tokens, hash;
+	uint64_t records, tokens;
+	struct hash_lanes hash;
 	struct buf b;
 };
 
@@ -45,7 +47,10 @@ struct shard_reader {
 	struct in *in;
 	struct shard_head head; /* of the first shard */
 	int width;              /* of the present one */
-	uint64_t records, tokens, hash; /* of the present one */
+	uint64_t records, tokens; /* of the present one */
+	bool one_lane;            /* it is of version 1: its hash is `one` */
+	uint64_t one;
+	struct hash_lanes hash;
 	uint64_t count;         /* records of all */
 	struct buf raw;
 	int32_t *ids;
@@ -113,7 +118,7 @@ int shard_begin(struct out *out, const struct shard_head *h, struct shard_writer
 		return err_mem(e);
 	w->out = out;
 	w->head = *h;
-	w->hash = HASH_SEED;
+	hash_lanes_begin(&w->hash);
 	memcpy(b, SHARD_MAGIC, SHARD_MAGIC_LEN);
 	put16(b + 8, VERSION);
 	put16(b + 10, BOM);
@@ -255,7 +260,7 @@ int shard_pack_all(const struct shard_head *h, const int32_t *ids, const size_t 
 
 int shard_put_packed(struct shard_writer *w, const void *p, size_t n, uint64_t records, uint64_t tokens, struct err *e)
 {
-	w->hash = hash_words(w->hash, p, n);
+	hash_lanes_words(&w->hash, p, n);
 	w->records += records;
 	w->tokens += tokens;
 	return out_write(w->out, p, n, e);
@@ -281,7 +286,7 @@ int shard_end(struct shard_writer *w, struct err *e)
 	put32(b, THE_END);
 	put64(b + 4, w->records);
 	put64(b + 12, w->tokens);
-	put64(b + 20, w->hash);
+	put64(b + 20, hash_lanes_end(&w->hash));
 	memcpy(b + 28, END_MAGIC, 4);
 	int rc = out_write(w->out, b, sizeof b, e);
 	shard_drop(w);
@@ -321,8 +326,8 @@ static int read_header(struct shard_reader *r, const unsigned char *b, struct er
 {
 	if (memcmp(b, SHARD_MAGIC, SHARD_MAGIC_LEN))
 		return broken(r, e, "not a token shard");
-	if (get16(b + 8) != VERSION) {
-		err_data(e, "%s: shard version %u, this program reads %d", in_name(r->in), get16(b + 8), VERSION);
+	if (get16(b + 8) != VERSION && get16(b + 8) != ONE_LANE) {
+		err_data(e, "%s: shard version %u, this program reads up to %d", in_name(r->in), get16(b + 8), VERSION);
 		e->kind = ERR_IO;
 		return -1;
 	}
@@ -338,7 +343,9 @@ static int read_header(struct shard_reader *r, const unsigned char *b, struct er
 		r->head = h;
 	r->width = b[12];
 	r->records = r->tokens = 0;
-	r->hash = HASH_SEED;
+	r->one_lane = get16(b + 8) == ONE_LANE;
+	r->one = HASH_SEED;
+	hash_lanes_begin(&r->hash);
 	return 0;
 }
 
@@ -370,7 +377,7 @@ static int trailer(struct shard_reader *r, struct err *e)
 		return -1;
 	if (memcmp(b + 24, END_MAGIC, 4) || get64(b) != r->records || get64(b + 8) != r->tokens)
 		return broken(r, e, "the shard's trailer does not fit what was read");
-	if (get64(b + 16) != r->hash)
+	if (get64(b + 16) != (r->one_lane ? r->one : hash_lanes_end(&r->hash)))
 		return broken(r, e, "the shard is damaged: its checksum does not fit");
 	ssize_t got = in_full(r->in, b, sizeof b, e);
 	if (got <= 0)
@@ -480,6 +487,14 @@ static int first_word(struct shard_reader *r, uint32_t *w, struct err *e)
 	}
 }
 
+static void add_hash(struct shard_reader *r)
+{
+	if (r->one_lane)
+		r->one = hash_words(r->one, r->raw.p, r->raw.n);
+	else
+		hash_lanes_words(&r->hash, r->raw.p, r->raw.n);
+}
+
 int shard_next(struct shard_reader *r, struct shard_rec *rec, struct err *e)
 {
 	uint32_t w;
@@ -489,7 +504,7 @@ int shard_next(struct shard_reader *r, struct shard_rec *rec, struct err *e)
 	if (read_record(r, w, rec, e))
 		return -1;
 	size_t n = rec->n;
-	r->hash = hash_words(r->hash, r->raw.p, r->raw.n);
+	add_hash(r);
 	const unsigned char *p = (unsigned char *)r->raw.p + 4;
 	for (size_t i = 0; i < n; i++) {
 		uint32_t id = r->width == 2 ? get16(p + 2 * i) : get32(p + 4 * i);

@@ -223,6 +223,37 @@ static void parts(void)
 	pool_close(p);
 }
 
+/* As nx-shard(5) has it: word i belongs to lane i % 4. */
+static uint64_t lanes_of(const unsigned char *p, size_t n)
+{
+	uint64_t lane[4], h = HASH_SEED;
+	for (unsigned i = 0; i < 4; i++)
+		lane[i] = HASH_SEED + i;
+	for (size_t i = 0; i < n / 4; i++)
+		lane[i % 4] = hash_word(lane[i % 4], p[4 * i] | (uint32_t)p[4 * i + 1] << 8 | (uint32_t)p[4 * i + 2] << 16 | (uint32_t)p[4 * i + 3] << 24);
+	for (int i = 0; i < 4; i++)
+		h = hash_word(hash_word(h, (uint32_t)lane[i]), (uint32_t)(lane[i] >> 32));
+	return h;
+}
+
+static void test_lanes(void)
+{
+	unsigned char p[400];
+	int bad = 0;
+	for (size_t i = 0; i < sizeof p; i++)
+		p[i] = (unsigned char)(i * 151 + i / 7);
+	for (size_t n = 0; n <= sizeof p; n += 4)
+		for (size_t step = 4; step <= 44; step += 4) {
+			struct hash_lanes l;
+			hash_lanes_begin(&l);
+			for (size_t at = 0; at < n; at += step)
+				hash_lanes_words(&l, p + at, step < n - at ? step : n - at);
+			bad += hash_lanes_end(&l) != lanes_of(p, n);
+		}
+	TEST(bad == 0, "words in four lanes, however many at a time, have the hash of the page: %d have not", bad);
+	TEST(lanes_of(p, sizeof p) == UINT64_C(0x6b1116bb0636af1), "the hash in four lanes is frozen: shards hold it");
+}
+
 int main(void)
 {
 	messages();
@@ -233,6 +264,7 @@ int main(void)
 	/* both values from a second implementation, in Python integers */
 	TEST(hash_word(HASH_SEED, 1) == UINT64_C(0x7fe5774ab875c5ba), "the hash of a word is frozen: shards hold it");
 	TEST(hash_bytes(HASH_SEED, "abcde", 5) == UINT64_C(0xd7678ca48a292717), "the hash of bytes is frozen");
+	test_lanes();
 	options();
 	threads();
 	parts();

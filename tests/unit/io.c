@@ -313,6 +313,39 @@ static int read_shard(const char *path, uint32_t vocab)
 	return rc < 0 ? -1 : good;
 }
 
+static uint64_t get64(const char *p)
+{
+	uint64_t x;
+	memcpy(&x, p, 8);
+	return x;
+}
+
+static void put64(char *p, uint64_t x)
+{
+	memcpy(p, &x, 8);
+}
+
+/* What version 1 wrote differs in the version, so in the header's hash, and in the trailer's, which has one lane. */
+static void first_version(struct buf *b)
+{
+	size_t from = 64, to = b->n - 32;
+	struct hash_lanes l;
+	hash_lanes_begin(&l);
+	hash_lanes_words(&l, b->p + from, to - from);
+	TEST(get64(b->p + to + 20) == hash_lanes_end(&l), "a shard's trailer has the hash in four lanes");
+	b->p[8] = 1;
+	put64(b->p + 56, hash_words(HASH_SEED, b->p, 56));
+	spill("v1", b->p, b->n);
+	TEST(read_shard("v1", 50277) == -1, "a shard of version 1 has another hash");
+	put64(b->p + to + 20, hash_words(HASH_SEED, b->p + from, to - from));
+	spill("v1", b->p, b->n);
+	TEST(read_shard("v1", 50277) == RECS, "a shard of version 1 is read");
+	b->p[8] = 3;
+	put64(b->p + 56, hash_words(HASH_SEED, b->p, 56));
+	spill("v3", b->p, b->n);
+	TEST(read_shard("v3", 50277) == -1 && strstr(e.msg, "shard version 3, this program reads up to 2"), "one of version 3 is not: %s", e.msg);
+}
+
 static void shards(void)
 {
 	TEST(write_shard("s16", 50277, OUT_PLAIN) == 0 && read_shard("s16", 50277) == RECS, "a shard of 16-bit ids");
@@ -342,6 +375,7 @@ static void shards(void)
 		taken += read_shard("cut", 50277) >= 0;
 	}
 	TEST(taken == 0, "the second of two shards cut off anywhere is an error");
+	first_version(&b);
 	buf_release(&b);
 	buf_release(&two);
 }
