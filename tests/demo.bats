@@ -27,10 +27,11 @@ tiny_model() {
 
 # What `make demo` does; under the sanitizers it would take minutes, and its programs have been through them above.
 @test "the demo's model answers three of its questions right" {
-	BIN=$ROOT/bin fails 0 demo '' '' ''
+	[ "$BIN" = "$ROOT/bin" ] || skip "the programs of bin/ have done it"
+	fails 0 demo '' '' ''
 	says 'All 3 trained answers are those of the data' out
 	says '| What is nxtools?           | A set of small Unix        |' out
-	fails 0 "$ROOT/bin/nx-generate" -m demo/trained --max-new-tokens 80 -p $'### Question:\nHow do I write a shard?\n\n### Answer:'
+	fails 0 "$BIN/nx-generate" -m demo/trained --max-new-tokens 80 -p $'### Question:\nHow do I write a shard?\n\n### Answer:'
 	says 'Give bpe-encode the option --shard.' out
 }
 

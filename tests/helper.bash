@@ -93,9 +93,14 @@ await() {
 	return 1
 }
 
+# sanitized: whether the programs are built with a sanitizer; training takes ten times as long then.
+sanitized() {
+	nm -D "$BIN/nx-info" 2>/dev/null | grep -q __asan_init
+}
+
 # need_preload: for tests under LD_PRELOAD; a sanitizer has an allocator of its own.
 need_preload() {
-	if nm -D "$BIN/nx-info" 2>/dev/null | grep -q __asan_init; then skip "the programs are built with a sanitizer"; fi
+	if sanitized; then skip "the programs are built with a sanitizer"; fi
 }
 
 # need_deep: for tests that take minutes or gigabytes: NX_DEEP is set by make check-deep.
