@@ -143,6 +143,48 @@ npy() {
 	refused "loop: Too many levels" "$BIN/bpe-encode" -q -T "$TOK" -o loop in
 }
 
+@test "a pipe or a device in the place of a directory's file is refused, not waited for" {
+	local f made
+	init -o m
+	echo '{"input_ids": [1, 2, 3]}' >in
+	fails 0 "$BIN/nx-train" -q -m m --max-steps 2 --save-steps 1 -o run in
+	fails 0 "$BIN/nx-train" -q -m m --lora 2 --max-steps 1 -o adapter in
+	# stuck DIR FILE CMD ...: with a pipe, and with a device, under this name
+	stuck() {
+		local dir=$1 f=$2
+		shift 2
+		for made in "mkfifo" "ln -s /dev/zero"; do
+			rm -rf n
+			cp -r "$dir" n
+			rm -f "n/$f"
+			$made "n/$f"
+			refused "n/$f: no regular file" timeout 10 "$@"
+		done
+	}
+	for f in config.json generation_config.json tokenizer.json tokenizer_config.json adapter_config.json model.safetensors; do
+		stuck m $f "$BIN/nx-generate" -q -m n -p a
+	done
+	stuck m config.json "$BIN/nx-info" n
+	stuck m prompt_template.txt "$BIN/nx-generate" -q -m n --template model -p a
+	stuck m special_tokens_map.json "$BIN/nx-train" -q -m n --max-steps 1 -o out2 in
+	stuck m tokenizer.json "$BIN/bpe-encode" -q -T n in
+	for f in adapter_config.json adapter_model.safetensors; do
+		stuck adapter $f "$BIN/nx-generate" -q -m n -p a
+	done
+	for f in nx-train.json trainer_state.json optimizer.bin; do
+		stuck run/checkpoint-1 $f "$BIN/nx-train" -q -m m --max-steps 2 --resume n -o out2 in
+	done
+	[ ! -e out2 ]
+	cp -r m bare
+	rm bare/model.safetensors
+	for f in model.safetensors.index.json pytorch_model.bin; do
+		stuck bare $f "$BIN/nx-generate" -q -m n -p a
+	done
+	# what the user names may be a pipe
+	[ "$("$BIN/bpe-encode" -q -T <(cat "$TOK") <<<'{"text": "a"}' | wc -l)" = 1 ]
+	[ "$("$BIN/nx-info" <(cat m/config.json) | grep -c '^vocabulary: 700$')" = 1 ]
+}
+
 @test "a link as the output stays a link, and a secret's mode stays" {
 	echo '{"text": "a"}' >in
 	mkdir d

@@ -224,6 +224,10 @@ char *hub_tokenizer(const char *given, struct err *e)
 		file = NULL;
 		err_mem(e);
 	}
+	if (file && there_is_file(file, e) < 0) {
+		free(file);
+		file = NULL;
+	}
 	free(path);
 	return file;
 }

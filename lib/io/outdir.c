@@ -306,7 +306,7 @@ int outdir_copy(const struct outdir *d, const char *fromdir, const char *name, s
 	int rc = 0;
 	if (asprintf(&from, "%s/%s", fromdir, name) < 0 || asprintf(&to, "%s/%s", d->temp, name) < 0)
 		rc = err_mem(e);
-	else if ((rc = there_is(from, e)) > 0)
+	else if ((rc = there_is_file(from, e)) > 0)
 		rc = copy_file(from, to, e) ? -1 : 1;
 	free(from);
 	free(to);

@@ -15,6 +15,15 @@ int there_is(const char *path, struct err *e)
 	return access(path, F_OK) == 0 ? 1 : missing(path, e);
 }
 
+int there_is_file(const char *path, struct err *e)
+{
+	struct stat st;
+	if (stat(path, &st))
+		return missing(path, e);
+	/* opening a directory tells that it is one */
+	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ? 1 : err_data(e, "%s: no regular file", path);
+}
+
 int there_is_dir(const char *path, struct err *e)
 {
 	struct stat st;

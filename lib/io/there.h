@@ -11,6 +11,9 @@
 #include "base/err.h"
 
 int there_is(const char *path, struct err *e);     /* 1, 0: nothing is called that, -1 */
+/* As there_is, of a file to be read from a directory that a stranger may have made: a pipe in
+ * its place, which would be waited for in vain, or a device is an error. */
+int there_is_file(const char *path, struct err *e);
 int there_is_dir(const char *path, struct err *e); /* 1, 0: what is there, if anything, is no directory, -1 */
 
 #endif

@@ -113,7 +113,7 @@ static int find(struct tensor_set *s, const char *dir, int *which, const char **
 	for (int i = 0; i < KNOWN; i++) {
 		*which = i;
 		*path = join(s, dir, known[i].name);
-		int rc = *path ? there_is(*path, e) : err_mem(e);
+		int rc = *path ? there_is_file(*path, e) : err_mem(e);
 		if (rc)
 			return rc;
 	}

@@ -5,6 +5,7 @@
 #include "io/in.h"
 #include "io/json.h"
 #include "io/out.h"
+#include "io/there.h"
 #include "nx/rundir.h"
 
 #include <stdio.h>
@@ -215,7 +216,7 @@ static int read_json(struct reading *r, const char *dir, const char *name, struc
 	struct json *v;
 	if (!(r->path = join(dir, name)))
 		return err_mem(e);
-	if (in_slurp(r->path, &r->text, e))
+	if (there_is_file(r->path, e) < 0 || in_slurp(r->path, &r->text, e))
 		return -1;
 	if (json_parse(&r->a, r->text.p, r->text.n, &v, e))
 		return err_prefix(e, "%s: ", r->path);
@@ -326,7 +327,7 @@ int checkpoint_read(struct checkpoint *c, const char *dir, struct err *e)
 	if (rc == 0)
 		rc = read_json(&state, dir, state_name, e) || read_history(c->log, &state, e) ? -1 : 0;
 	if (rc == 0)
-		rc = optim_load(trainer_optim(c->t), path, e);
+		rc = there_is_file(path, e) < 0 ? -1 : optim_load(trainer_optim(c->t), path, e);
 	end_reading(&run);
 	end_reading(&state);
 	free(path);

@@ -241,7 +241,7 @@ int config_load(struct config *c, const char *path, struct err *e)
 		return -1;
 	if (buf_printf(&file, "%s%s", path, dir ? "/config.json" : "") || !buf_str(&file))
 		err_mem(e);
-	else if (in_slurp(file.p, &text, e))
+	else if ((dir && there_is_file(file.p, e) < 0) || in_slurp(file.p, &text, e))
 		;
 	else if (json_parse(&a, text.p, text.n, &top, e))
 		err_prefix(e, "%s: ", strcmp(file.p, "-") ? file.p : "stdin");

@@ -156,7 +156,7 @@ int genconfig_read(const char *dir, struct generate_rules *r, struct beam_rules 
 	unheard[0] = '\0';
 	if (asprintf(&path, "%s/generation_config.json", dir) < 0)
 		return err_mem(e);
-	int rc = there_is(path, e);
+	int rc = there_is_file(path, e);
 	if (rc > 0)
 		rc = read_file(path, r, b, unheard, e);
 	free(path);

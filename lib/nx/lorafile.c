@@ -24,7 +24,7 @@ static int join(struct buf *path, const char *dir, const char *name, struct err 
 static int exists(const char *dir, const char *name, struct err *e)
 {
 	struct buf path = {0};
-	int rc = join(&path, dir, name, e) ? -1 : there_is(path.p, e);
+	int rc = join(&path, dir, name, e) ? -1 : there_is_file(path.p, e);
 	buf_release(&path);
 	return rc;
 }
@@ -94,7 +94,7 @@ static int read_config(const struct json *root, const char *path, int64_t *rank,
 static int parse_config(struct arena *a, const char *dir, struct buf *path, struct json **root, struct err *e)
 {
 	struct buf text = {0};
-	int rc = join(path, dir, config_name, e) || in_slurp(path->p, &text, e) ? -1 : 0;
+	int rc = join(path, dir, config_name, e) || there_is_file(path->p, e) < 0 || in_slurp(path->p, &text, e) ? -1 : 0;
 	if (rc == 0 && json_parse(a, text.p, text.n, root, e))
 		rc = err_prefix(e, "%s: ", path->p);
 	buf_release(&text);

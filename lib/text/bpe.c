@@ -147,7 +147,7 @@ int bpe_beside(struct bpe **t, const char *given, const char *dir, struct err *e
 	given = given ? given : getenv("NX_TOKENIZER");
 	if (given && *given)
 		return bpe_load(t, given, e);
-	int rc = buf_printf(&path, "%s/tokenizer.json", dir) || !buf_str(&path) ? err_mem(e) : there_is(path.p, e);
+	int rc = buf_printf(&path, "%s/tokenizer.json", dir) || !buf_str(&path) ? err_mem(e) : there_is_file(path.p, e);
 	if (rc > 0)
 		rc = bpe_load(t, path.p, e);
 	buf_release(&path);

@@ -56,7 +56,7 @@ int ending_find(const struct vocab *v, const char *path, int32_t *eos, int32_t *
 	*eos = *pad = -1;
 	if (buf_printf(&config, "%.*stokenizer_config.json", slash ? (int)(slash - path) + 1 : 0, path))
 		return err_mem(e);
-	int rc = there_is(config.p, e);
+	int rc = there_is_file(config.p, e);
 	if (rc > 0)
 		rc = read_config(v, config.p, eos, pad, e);
 	buf_release(&config);

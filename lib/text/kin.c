@@ -26,7 +26,7 @@ int kin_admit(const struct shard_head *head, const char *dir, bool any, const ch
 		return 0;
 	if (buf_printf(&path, "%s/tokenizer.json", dir) || !buf_str(&path))
 		rc = err_mem(e);
-	else if (head->fingerprint && (rc = there_is(path.p, e)) > 0)
+	else if (head->fingerprint && (rc = there_is_file(path.p, e)) > 0)
 		rc = bpe_load(&t, path.p, e);
 	if (rc == 0)
 		rc = kin_same(head, t, path.p, any, name, e);

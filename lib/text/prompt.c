@@ -36,7 +36,7 @@ int prompt_open(struct prompt *p, const char *given, struct err *e)
 int prompt_load(struct prompt *p, const char *dir, struct err *e)
 {
 	struct buf path = {0}, text = {0};
-	int rc = buf_printf(&path, "%s/" PROMPT_FILE, dir) || !buf_str(&path) ? err_mem(e) : there_is(path.p, e);
+	int rc = buf_printf(&path, "%s/" PROMPT_FILE, dir) || !buf_str(&path) ? err_mem(e) : there_is_file(path.p, e);
 	if (rc > 0 && in_slurp(path.p, &text, e))
 		rc = -1;
 	if (rc > 0) {
