@@ -83,6 +83,17 @@ bad_list() {
 	echo "$1" >"$HUB/api/models/org/bad/tree/$COMMIT"
 }
 
+@test "without HOME no directory called ~ is taken for it" {
+	unset HF_HOME XDG_CACHE_HOME
+	export HF_HUB_OFFLINE=1
+	local hub=.cache/huggingface/hub/models--org--homeless rev=0123456789abcdef0123456789abcdef01234567
+	mkdir -p "~/$hub/refs" "~/$hub/snapshots/$rev"
+	printf %s $rev >"~/$hub/refs/main"
+	fails 0 env HOME="$PWD/~" "$BIN/nx-fetch" -q org/homeless
+	says "$PWD/~/$hub/snapshots/$rev" out
+	fails 1 env -u HOME "$BIN/nx-fetch" -q org/homeless
+}
+
 @test "a model lies where huggingface_hub would put it, and its directory is printed" {
 	fetch hub org/tiny >out 2>err
 	[ "$(cat out)" = "$PWD/$SNAP" ]

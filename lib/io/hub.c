@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,11 +68,21 @@ bool hub_name(struct hub_name *n, const char *text)
 
 /* --- the cache ---------------------------------------------------------------------------- */
 
+/* As Python's expanduser finds it; NULL: nobody knows. */
+static const char *home_directory(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *user = home ? NULL : getpwuid(getuid());
+	return user ? user->pw_dir : home;
+}
+
 /* path, in which a leading ~ is the home directory, and tail */
 static int set_path(struct buf *b, const char *path, const char *tail, struct err *e)
 {
-	const char *home = getenv("HOME");
-	bool tilde = path[0] == '~' && (path[1] == '/' || !path[1]) && home;
+	bool tilde = path[0] == '~' && (path[1] == '/' || !path[1]);
+	const char *home = tilde ? home_directory() : NULL;
+	if (tilde && !home)
+		return err_usage(e, "%s: where is that? HOME is not set", path);
 	buf_reset(b);
 	if (buf_printf(b, "%s%s%s", tilde ? home : "", tilde ? path + 1 : path, tail) || !buf_str(b))
 		return err_mem(e);
