@@ -201,6 +201,38 @@ made() {
 	done
 }
 
+@test "where no file is nameless, a run that is killed leaves one, and the next of that name removes it" {
+	local pid long
+	with_state
+	export FAULT_NAMED=1
+	mkdir d
+	mkfifo p
+	# run NAME: one that waits for more, in $pid
+	begin() {
+		LD_PRELOAD=$FAULT/fault.so "$BIN/bpe-encode" -q -T "$TOK" -o "d/$1" p &
+		pid=$!
+		exec 8>p
+		await compgen -G "d/.${1:0:200}*.????????????????"
+	}
+	begin out
+	# a second one takes nothing from the first
+	LD_PRELOAD=$FAULT/fault.so "$BIN/bpe-encode" -q -T "$TOK" -o d/out "$IN/d.jsonl"
+	cat "$IN/d.jsonl" >&8
+	exec 8>&-
+	wait $pid
+	[ "$(ls -A d)" = out ]
+	begin out
+	kill -9 $pid
+	exec 8>&-
+	wait $pid || true
+	[ "$(ls -A d | wc -l)" = 2 ]
+	LD_PRELOAD=$FAULT/fault.so "$BIN/bpe-encode" -q -T "$TOK" -o d/out "$IN/d.jsonl"
+	[ "$(ls -A d)" = out ]
+	printf -v long '%255s' ''
+	LD_PRELOAD=$FAULT/fault.so "$BIN/bpe-encode" -q -T "$TOK" -o "d/${long// /n}" "$IN/d.jsonl"
+	[ "$(ls -A d | wc -l)" = 2 ]
+}
+
 @test "a hub's files: what is made is new, or no link is followed; names of links cannot be foreseen" {
 	with_state
 	open_hub d

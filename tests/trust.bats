@@ -49,6 +49,45 @@ safetensors() {
 	[ ! -e .m.fedcba9876543210 ]
 }
 
+@test "a file that a killed run left behind goes with the next, one in use and what is none stays" {
+	echo '{"text": "a"}' >in
+	printf old >out
+	touch .out.0123456789abcdef .out.fedcba9876543210 .other.0123456789abcdef .out.0123 out.0123456789abcdef
+	mkfifo .out.00000000000000aa
+	ln -s in .out.00000000000000bb
+	mkdir .out.00000000000000cc
+	exec 9<.out.fedcba9876543210
+	flock 9
+	"$BIN/bpe-encode" -q -T "$TOK" -o out in
+	grep -q input_ids out
+	[ ! -e .out.0123456789abcdef ]
+	[ "$(find . -name '*.*' -not -name . | sort | tr '\n' ' ')" = "./.other.0123456789abcdef ./.out.00000000000000aa ./.out.00000000000000bb ./.out.00000000000000cc ./.out.0123 ./.out.fedcba9876543210 ./out.0123456789abcdef " ]
+	exec 9<&-
+	mkdir d
+	touch d/.out.0123456789abcdef
+	"$BIN/bpe-encode" -q -T "$TOK" -o "$PWD/d/out" in
+	[ "$(ls -A d)" = out ]
+	"$BIN/bpe-encode" -q -T "$TOK" -o out in
+	[ ! -e .out.fedcba9876543210 ]
+}
+
+@test "an output's name may be as long as names can be" {
+	local long
+	printf -v long '%254s' ''
+	long=${long// /n}
+	echo '{"text": "a"}' >in
+	mkdir d
+	for name in "$long" "d/n$long" "d/${long:2}é"; do
+		"$BIN/bpe-encode" -q -T "$TOK" -o "$name" in
+		grep -q input_ids "$name"
+	done
+	init -o "m${long}"
+	[ -e "m$long/config.json" ]
+	[ "$(ls -A d | wc -l)" = 2 ]
+	fails 1 "$BIN/bpe-encode" -q -T "$TOK" -o "too$long" in
+	says ": File name too long" err
+}
+
 # --- the files of a stranger -----------------------------------------------------------
 
 @test "model files that lie about their sizes are refused before memory is asked for" {

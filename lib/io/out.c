@@ -1,4 +1,5 @@
 #include "io/out.h"
+#include "io/temp.h"
 #include "io/zst.h"
 
 #include <errno.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +17,7 @@ struct out {
 	int fd;
 	char *name; /* for messages, and the final path */
 	char *temp; /* name of the temporary file; NULL while it is nameless */
+	int held;    /* keeps hold of temp where fd is closed already; 0 or -1: nothing */
 	bool rename; /* a file that gets its name at the commit */
 	bool sealed;
 	struct zst_writer *z;
@@ -66,22 +67,25 @@ static void forget(struct out *o)
 		close(o->fd);
 	if (o->temp)
 		unlink(o->temp);
+	if (o->held > STDERR_FILENO)
+		close(o->held);
 	zst_writer_close(o->z);
 	free(o->temp);
 	free(o->name);
 	free(o);
 }
 
-/* A name in the destination's directory that nobody can foresee. */
-static char *temp_name(const char *path)
+/* Where the name begins behind its directory. */
+static const char *base_of(const char *path)
 {
-	unsigned long long r = 0;
-	char *s;
-	if (getrandom(&r, sizeof r, 0) != sizeof r)
-		return NULL;
 	const char *slash = strrchr(path, '/');
-	int dir = slash ? (int)(slash - path) + 1 : 0;
-	return asprintf(&s, "%.*s.%s.%016llx", dir, path, path + dir, r) < 0 ? NULL : s;
+	return slash ? slash + 1 : path;
+}
+
+static char *name_beside(const char *path)
+{
+	const char *base = base_of(path);
+	return temp_name(path, (size_t)(base - path), base);
 }
 
 static char *dir_of(const char *path)
@@ -90,27 +94,39 @@ static char *dir_of(const char *path)
 	return !slash ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
+static int open_named(struct out *o, struct err *e)
+{
+	for (;;) {
+		if (!(o->temp = name_beside(o->name)))
+			return err_io(e, "%s", o->name);
+		o->fd = open(o->temp, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+		if (o->fd >= 0 && temp_hold(o->fd) == 0 && access(o->temp, F_OK) == 0)
+			return 0;
+		if (o->fd < 0)
+			err_io(e, "%s", o->name);
+		else /* taken for a dead process's before it was held: once more */
+			unlink(o->temp);
+		free(o->temp);
+		o->temp = NULL;
+		if (o->fd < 0)
+			return -1;
+		close(o->fd);
+		o->fd = -1;
+	}
+}
+
 /* A file without a name where the file system can do that: nothing is left
- * behind however the process ends. Else one with an unpredictable name. */
+ * behind however the process ends. Else one with an unpredictable name, which
+ * the next output of this name removes if it is left behind. */
 static int open_temp(struct out *o, struct err *e)
 {
 	char *dir = dir_of(o->name);
 	if (!dir)
 		return err_mem(e);
+	temp_sweep(dir, base_of(o->name));
 	o->fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
 	free(dir);
-	if (o->fd >= 0)
-		return 0;
-	o->temp = temp_name(o->name);
-	if (!o->temp)
-		return err_mem(e);
-	o->fd = open(o->temp, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
-	if (o->fd < 0) {
-		free(o->temp);
-		o->temp = NULL;
-		return err_io(e, "%s", o->name);
-	}
-	return 0;
+	return o->fd >= 0 ? 0 : open_named(o, e);
 }
 
 static int open_path(struct out *o, struct err *e)
@@ -241,9 +257,10 @@ static int give_temp_name(struct out *o, struct err *e)
 	if (o->temp)
 		return 0;
 	snprintf(from, sizeof from, "/proc/self/fd/%d", o->fd);
-	char *temp = temp_name(o->name);
+	char *temp = name_beside(o->name);
 	if (!temp)
-		return err_mem(e);
+		return err_io(e, "%s", o->name);
+	temp_hold(o->fd); /* nobody else has it open */
 	if (linkat(AT_FDCWD, from, AT_FDCWD, temp, AT_SYMLINK_FOLLOW)) {
 		err_io(e, "%s", o->name);
 		free(temp);
@@ -266,6 +283,7 @@ static int give_name(struct out *o, struct err *e)
 static int close_fd(struct out *o, struct err *e)
 {
 	int fd = o->fd;
+	o->held = o->temp ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1; /* until the temporary name is gone */
 	o->fd = -1;
 	return close(fd) ? err_io(e, "%s", o->name) : 0;
 }

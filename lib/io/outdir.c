@@ -1,6 +1,7 @@
 #include "io/outdir.h"
 #include "io/in.h"
 #include "io/out.h"
+#include "io/temp.h"
 #include "io/there.h"
 
 #include <dirent.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,15 +89,6 @@ static int lock_dir(const char *path)
 	return -1;
 }
 
-/* ".name.0123456789abcdef"; base NULL: of any name. */
-static bool is_temp_name(const char *s, const char *base)
-{
-	const char *dot = strrchr(s, '.');
-	if (s[0] != '.' || dot <= s + 1 || strlen(dot + 1) != 16 || strspn(dot + 1, "0123456789abcdef") != 16)
-		return false;
-	return !base || (strlen(base) == (size_t)(dot - s - 1) && memcmp(s + 1, base, strlen(base)) == 0);
-}
-
 /* Temporary directories in `path` that were base's and whose makers are dead. */
 static int sweep(const char *path, const char *base, struct err *e)
 {
@@ -109,7 +100,7 @@ static int sweep(const char *path, const char *base, struct err *e)
 	while (rc == 0 && (errno = 0, ent = readdir(dir))) {
 		char *name = NULL;
 		struct stat st;
-		if (!is_temp_name(ent->d_name, base))
+		if (!temp_is(ent->d_name, base))
 			continue;
 		if (asprintf(&name, "%s/%s", path, ent->d_name) < 0) {
 			rc = err_mem(e);
@@ -130,20 +121,20 @@ static int sweep(const char *path, const char *base, struct err *e)
 
 static int name_temp(struct outdir *d, bool inside)
 {
-	unsigned long long r = 0;
 	int dir = parent_len(d->final);
-	if (getrandom(&r, sizeof r, 0) != sizeof r)
-		return -1;
+	const char *base = d->final + dir;
+	char *within = NULL;
 	free(d->temp);
-	d->inside = inside;
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what d->final holds is the caller's to free, by forget() */
-	int rc = inside ? asprintf(&d->temp, "%s/.%s.%016llx", d->final, d->final + dir, r)
-	                : asprintf(&d->temp, "%.*s.%s.%016llx", dir, d->final, d->final + dir, r);
-	if (rc >= 0)
-		return 0;
 	d->temp = NULL;
-	errno = ENOMEM;
-	return -1;
+	d->inside = inside;
+	if (inside && asprintf(&within, "%s/", d->final) < 0) {
+		errno = ENOMEM;
+		return -1;
+	}
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what d->final holds is the caller's to free, by forget() */
+	d->temp = inside ? temp_name(within, strlen(within), base) : temp_name(d->final, (size_t)dir, base);
+	free(within);
+	return d->temp ? 0 : -1;
 }
 
 static int make_temp(struct outdir *d, bool inside, mode_t mode)
