@@ -149,6 +149,7 @@ tokenizer() {
 	refused rope_scaling '{"type": "linear", "factor": 2}' '"rope_scaling" of type linear is not supported'
 	refused rope_parameters '{"rope_type": "yarn"}' '"rope_parameters" of type yarn is not supported'
 	refused hidden_act '"silu"' 'activation silu is not supported'
+	refused hidden_act '"gelu\\u0000x"' '"hidden_act" is no string'
 	refused hidden_act 7 '"hidden_act" is no string'
 	refused hidden_dropout 0.1 '"hidden_dropout" 0.1 is not supported, only 0'
 	refused quantization_config '{}' '"quantization_config" is not supported'

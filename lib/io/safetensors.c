@@ -53,14 +53,27 @@ static int read_place(struct tensor *t, const struct json *at, const unsigned ch
 	return 0;
 }
 
+/* Which of two would count is not guessed. */
+static bool has_twice(const struct json *v, const char *key)
+{
+	int n = 0;
+	for (const struct json *c = json_is(v, JSON_OBJECT) ? v->child : NULL; c; c = c->next)
+		n += c->keylen == strlen(key) && memcmp(c->key, key, c->keylen) == 0;
+	return n > 1;
+}
+
 static int read_tensor(struct tensor_set *s, const struct json *v, const char *file, const unsigned char *data, size_t n,
                        struct place *p, struct err *e)
 {
+	static const char *const keys[] = {"dtype", "shape", "data_offsets"};
 	struct tensor t = {.name = v->key, .file = file};
 	const struct json *dtype = json_get(v, "dtype");
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (has_twice(v, keys[i]))
+			return err_data(e, "%s: tensor %s: \"%s\" is there twice", file, t.name, keys[i]);
 	if (strlen(v->key) != v->keylen)
 		return err_data(e, "%s: a tensor's name holds a NUL", file);
-	if (!json_is(dtype, JSON_STRING))
+	if (!json_is(dtype, JSON_STRING) || strlen(dtype->s) != dtype->n)
 		return err_data(e, "%s: tensor %s: no dtype", file, t.name);
 	t.dtype_name = dtype->s;
 	if (read_shape(&t, json_get(v, "shape"), e) || read_place(&t, json_get(v, "data_offsets"), data, n, p, e))

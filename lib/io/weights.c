@@ -62,6 +62,8 @@ static bool is_plain(const struct json *v)
 static int read_files(struct tensor_set *s, const char *dir, const char *index, const struct json *map, struct err *e)
 {
 	for (const struct json *v = map->child; v; v = v->next) {
+		if (strlen(v->key) != v->keylen)
+			return err_data(e, "%s: a tensor's name holds a NUL", index);
 		if (!is_plain(v))
 			return err_data(e, "%s: tensor %s: its file is no plain name", index, v->key);
 		char *path = join(s, dir, v->s);

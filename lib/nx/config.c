@@ -147,8 +147,8 @@ static int read_act(struct reader *r, struct config *c)
 	const struct json *v = member(r->top, "hidden_act");
 	if (!v)
 		return 0;
-	if (v->type != JSON_STRING)
-		return err_data(r->e, "%s: \"hidden_act\" is no string", r->name);
+	if (v->type != JSON_STRING || strlen(v->s) != v->n)
+		return err_data(r->e, "%s: \"hidden_act\" is no string of text", r->name);
 	if (config_set_act(c, v->s, r->e) == 0)
 		return 0;
 	r->e->kind = ERR_DATA;

@@ -55,6 +55,11 @@ static void lies(void)
 	refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "4 bytes before tensor a belong to none");
 	refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 12, "4 bytes at the end belong to no tensor");
 	refused("{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "no dtype");
+	refused("{\"a\":{\"dtype\":\"F32\\u0000\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "no dtype");
+	refused("{\"a\":{\"dtype\":\"I32\",\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "\"dtype\" is there twice");
+	refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,2],\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "\"shape\" is there twice");
+	refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16],\"data_offsets\":[0,8]}}", 8, "\"data_offsets\" is there twice");
+	refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "tensor a is there twice");
 	refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, "no shape of at most 8");
 }
 
@@ -152,6 +157,8 @@ static void sharded(void)
 	index_refused("{\"weight_map\":{\"b.x\":\"two.safetensors\",\"a.y\":\"one.safetensors\"}}", "is not in");
 	index_refused("{\"weight_map\":{\"b.x\":\"none.safetensors\"}}", "sh/none.safetensors: No such file");
 	index_refused("{\"weight_map\":{\"b.x\":\"pipe\"}}", "sh/pipe: no regular file");
+	index_refused("{\"weight_map\":{\"b.x\":\"one.safetensors\",\"b.x\\u0000y\":\"one.safetensors\",\"a.y\":\"two.safetensors\"}}", "holds a NUL");
+	index_refused("{\"weight_map\":{\"b.x\":\"one.safetensors\",\"a.y\":\"one.safetensors\\u0000\"}}", "no plain name");
 	index_refused("{\"weight_map\":[]}", "no \"weight_map\"");
 	index_refused("[", "model.safetensors.index.json: ");
 }
