@@ -341,6 +341,29 @@ npy() {
 	[ ! -e train ]
 }
 
+@test "a file that the output is appended to is not read: it would never end" {
+	yes '{"question": "a", "answer": "some words of a text, again and again"}' | head -n 3000 >in
+	cp in same
+	grows() {
+		local status=0
+		(ulimit -f 20000 && timeout 20 "$@" >>in 2>err) || status=$?
+		[ "$status" = 2 ]
+		cmp in same
+	}
+	grows "$BIN/jsonl-template" -q -p qa in
+	says "jsonl-template: in: it is the output, too" err
+	ln -s in link
+	grows "$BIN/jsonl-template" -q -p qa link
+	(ulimit -f 20000 && fails 2 timeout 20 bash -c '"$0/jsonl-template" -q -p qa <in 1<>in' "$BIN")
+	says "jsonl-template: stdin: it is the output, too" err
+	same in same
+	# a file of its own is no hindrance, and an empty one has an end
+	"$BIN/jsonl-template" -q -p qa -o in in
+	[ "$(wc -l <in)" = 3000 ]
+	: >none
+	"$BIN/jsonl-template" -q -p qa none >>none
+}
+
 @test "a slow reader does not make memory grow" {
 	yes '{"text": "some words of a text, again and again, some words of a text, again and again"}' | head -n 30000 >in
 	mkfifo p

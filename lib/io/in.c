@@ -100,6 +100,14 @@ static int fill(struct in *in, struct err *e)
 	return n > 0 ? 1 : (int)n;
 }
 
+/* A file that standard output appends to grows as it is read: it has no end. */
+static bool is_output(const struct stat *st)
+{
+	struct stat o;
+	return S_ISREG(st->st_mode) && st->st_size > 0 && fstat(STDOUT_FILENO, &o) == 0 && o.st_dev == st->st_dev &&
+	       o.st_ino == st->st_ino;
+}
+
 int in_open(struct in **out, const char *path, struct err *e)
 {
 	bool is_stdin = !path || strcmp(path, "-") == 0;
@@ -122,6 +130,11 @@ int in_open(struct in **out, const char *path, struct err *e)
 		if (known)
 			errno = EISDIR;
 		err_io(e, "%s", in->name);
+		in_close(in);
+		return -1;
+	}
+	if (is_output(&st)) {
+		err_usage(e, "%s: it is the output, too", in->name);
 		in_close(in);
 		return -1;
 	}

@@ -19,6 +19,7 @@
 
 struct in;
 
+/* A file that standard output goes into is ERR_USAGE: it would grow as it is read. */
 int in_open(struct in **in, const char *path, struct err *e);
 const char *in_name(const struct in *in); /* the path, or "stdin" */
 ssize_t in_read(struct in *in, void *p, size_t cap, struct err *e);
