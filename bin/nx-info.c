@@ -154,7 +154,7 @@ static void tell_cost(struct facts *f, const struct config *c)
 	tell(f, "parameters", NULL, "%llu", (unsigned long long)n.params);
 	tell(f, "parameters without input embedding", NULL, "%llu", (unsigned long long)(n.params - n.embedding));
 	tell(f, "parameter memory", "GB", "%.9f", bytes / 1e9);
-	tell(f, "parameter memory with the buffers of old transformers", "GB", "%.9f", (bytes + (double)n.buffers) / 1e9);
+	tell(f, "parameter memory with the buffers of old transformers", "GB", "%.9f", (bytes + n.buffers) / 1e9);
 	tell(f, "sequence length", NULL, "%lld", (long long)length);
 	tell(f, "batch size", NULL, "%lld", (long long)batch);
 	tell(f, "gradient accumulation", NULL, "%lld", (long long)accum);

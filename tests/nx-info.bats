@@ -21,6 +21,19 @@ tiny() {
 	says 'training step: 272.046243840 GFLOPs' out
 }
 
+@test "no claim of a config makes figures too large to be counted come out small" {
+	tiny
+	sed -i -e 's/\("vocab_size": \)[0-9]*/\1134217728/' -e 's/\("hidden_size": \)[0-9]*/\11048576/' \
+		-e 's/\("num_hidden_layers": \)[0-9]*/\116384/' -e 's/\("intermediate_size": \)[0-9]*/\14194304/' \
+		-e 's/\("max_position_embeddings": \)[0-9]*/\1268435456/' m/config.json
+	"$BIN/nx-info" m/config.json >out
+	says 'parameters: 216454480430891008' out
+	# 2^70 bytes of masks
+	says 'parameter memory with the buffers of old transformers: 1181457' out
+	awk '/^activation memory/ { one = $3 } END { exit !(one > 1.6e11 && one < 1.8e11) }' out
+	"$BIN/nx-info" -b 7 m/config.json | awk '/^activation memory/ { one = $3 } END { exit !(one > 1.1e12 && one < 1.3e12) }'
+}
+
 @test "parameters of every named size" {
 	while read -r name count; do
 		"$BIN/nx-info" --size "pythia-$name" >out

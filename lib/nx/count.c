@@ -6,9 +6,9 @@
 
 /* A byte a place of the causal mask (P x P) and a float of its fill value each
  * layer, and for each layer and once more the float32 frequencies of the rotary pairs. */
-static uint64_t count_buffers(const struct config *c)
+static double count_buffers(const struct config *c)
 {
-	uint64_t layers = (uint64_t)c->layers, p = (uint64_t)c->max_pos, pairs = (uint64_t)c->rotary_dims / 2;
+	double layers = c->layers, p = c->max_pos, pairs = c->rotary_dims / 2;
 	return layers * p * p + layers * 4 + (layers + 1) * pairs * 4;
 }
 
@@ -31,5 +31,11 @@ double count_flops(const struct count *n, double tokens)
 
 double count_activations(const struct config *c, int nseq, int tokens, int threads)
 {
-	return (double)model_work_bytes(c, (size_t)nseq * (size_t)tokens, tokens, threads, false);
+	enum { SOME = 1024 };
+	size_t rows = (size_t)nseq * (size_t)tokens;
+	double rest = (double)model_work_bytes(c, 0, tokens, threads, false);
+	double all = rest + (double)rows / SOME * ((double)model_work_bytes(c, SOME, tokens, threads, false) - rest);
+	if (all > 0x1p62) /* a config can claim more than whole numbers hold */
+		return all;
+	return (double)model_work_bytes(c, rows, tokens, threads, false);
 }

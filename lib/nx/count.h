@@ -15,7 +15,7 @@
 struct count {
 	uint64_t params;     /* a tied head counted once */
 	uint64_t embedding;  /* of them in the input embedding */
-	uint64_t buffers;    /* bytes that transformers kept besides up to 2023, see count_buffers */
+	double buffers;      /* bytes that transformers kept besides up to 2023, see count_buffers */
 	uint64_t adamw;      /* bytes of optimizer state */
 	uint64_t adafactor;
 };
