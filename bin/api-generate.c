@@ -362,7 +362,7 @@ static int keep(struct job *j, struct slot *s, const struct chat_reply *r, struc
 	struct json *o = json_object(&s->a), *text = json_string(&s->a, r->text, r->n);
 	int bad = !o || !text || json_set(&s->a, o, "text", text);
 	if (!bad && r->finish)
-		bad = !(text = json_string(&s->a, r->finish, strlen(r->finish))) || json_set(&s->a, o, "finish_reason", text);
+		bad = !(text = json_string(&s->a, r->finish, r->nfinish)) || json_set(&s->a, o, "finish_reason", text);
 	if (!bad && r->prompt_tokens >= 0)
 		bad = !(text = json_number(&s->a, "%lld", (long long)r->prompt_tokens)) || json_set(&s->a, o, "prompt_tokens", text);
 	if (!bad && r->completion_tokens >= 0)

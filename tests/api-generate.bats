@@ -213,6 +213,8 @@ at_once() {
 @test "odd answers: null, no usage, chunks, hints before the answer" {
 	fails 0 ask null-text <<<'{"text": "x"}'
 	[ "$(cat out)" = '{"text": "x", "generated": "", "finish_reason": "content_filter"}' ]
+	fails 0 ask nul-text <<<'{"text": "x"}'
+	[ "$(cat out)" = '{"text": "x", "generated": "a\u0000b", "finish_reason": "c\u0000d"}' ]
 	fails 0 ask chunked <<<'{"text": "x \"y\" \u00e9"}'
 	[ "$(cat out)" = '{"text": "x \"y\" é", "generated": "answer to x \"y\" é", "finish_reason": "stop"}' ]
 }

@@ -292,6 +292,22 @@ bad_list() {
 	[ -z "$(find hf -path '*models--org--bad/snapshots/*' 2>/dev/null)" ]
 }
 
+@test "an answer that grows when it is unpacked, is nested deep, or is no text, is an error" {
+	local api=$HUB/api/models/org/odd/revision
+	mkdir -p "$api"
+	head -c 100000000 /dev/zero | tr '\0' ' ' | gzip -1 >"$api/main"
+	echo 'Content-Encoding: gzip' >"$api/main.head"
+	fails 1 fetch hub --retries 0 org/odd
+	says "nx-fetch: org/odd: the answer is larger than 33554432 bytes" err
+	rm "$api/main.head"
+	printf '%*s' 100000 '' | tr ' ' '[' >"$api/main"
+	fails 1 fetch hub --retries 0 org/odd
+	says "nx-fetch: org/odd: the hub's answer is no JSON: column 1002: nested too deep" err
+	printf '{"sha": "\xff"}' >"$api/main"
+	fails 1 fetch hub --retries 0 org/odd
+	says "nx-fetch: org/odd: the hub's answer is no JSON: column 10: not valid UTF-8" err
+}
+
 @test "a redirect that leads nowhere is the hub's fault, no wrong usage" {
 	local to
 	bad_list '[{"type": "file", "path": "config.json", "size": 1, "oid": "0000000000000000000000000000000000000000"}]'

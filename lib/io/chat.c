@@ -116,7 +116,10 @@ int chat_answer(struct arena *a, const char *body, size_t n, bool completion, st
 		return err_data(e, "the answer's \"%s\" is no text", completion ? "text" : "content");
 	}
 	const struct json *finish = json_get(choice, "finish_reason"), *usage = json_get(v, "usage");
-	r->finish = json_is(finish, JSON_STRING) ? finish->s : NULL;
+	if (json_is(finish, JSON_STRING)) {
+		r->finish = finish->s;
+		r->nfinish = finish->n;
+	}
 	r->prompt_tokens = count(usage, "prompt_tokens");
 	r->completion_tokens = count(usage, "completion_tokens");
 	return 0;

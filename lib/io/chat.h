@@ -35,7 +35,8 @@ int chat_request(struct buf *b, struct arena *a, const struct chat_wish *w, cons
 struct chat_reply {
 	const char *text; /* in the arena; "" where the service gave null */
 	size_t n;
-	const char *finish;                      /* "stop", "length", ...; NULL: not told */
+	const char *finish; /* "stop", "length", ..., nfinish bytes; NULL: not told */
+	size_t nfinish;
 	int64_t prompt_tokens, completion_tokens; /* -1: not told */
 };
 enum { CHAT_NO_JSON = 1 };

@@ -257,6 +257,8 @@ static void body_of(const struct ask *a)
 		{"no-text", "application/json", "{\"choices\": [{\"message\": {\"content\": 7}}]}"},
 		{"null-text", "application/json",
 	     "{\"choices\": [{\"message\": {\"content\": null}, \"finish_reason\": \"content_filter\"}], \"usage\": null}"},
+		{"nul-text", "application/json",
+	     "{\"choices\": [{\"message\": {\"content\": \"a\\u0000b\"}, \"finish_reason\": \"c\\u0000d\"}]}"},
 		{"error-200", "application/json", "{\"error\": \"the model is gone\"}"},
 		{"detail-422", "application/json", "{\"detail\": \"wrong field\"}"},
 		{"quota", "application/json", "{\"error\": {\"message\": \"no money left\", \"code\": \"insufficient_quota\"}}"},
