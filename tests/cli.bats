@@ -154,8 +154,9 @@ filters() {
 	done
 }
 
-@test "a reader that has gone ends a program silently by SIGPIPE" {
-	mkfifo gate
+# gone HOW: env HOW=PIPE runs each program, whose reader has gone
+gone() {
+	local p got
 	for p in $PROGS; do
 		work_of "$p"
 		if ! writes_data "$p"; then continue; fi
@@ -165,13 +166,19 @@ filters() {
 		exec 4>gate
 		wait $!
 		got=0
-		"$BIN/$p" -q "${ARGS[@]}" "$FILE" >&4 4>&- 2>err || got=$?
+		env "$1=PIPE" "$BIN/$p" -q "${ARGS[@]}" "$FILE" >&4 4>&- 2>err || got=$?
 		exec 4>&-
-		if [ "$got" -ne 141 ]; then echo "$p: exit status $got"; return 1; fi
+		if [ "$got" -ne 141 ]; then echo "$1: $p: exit status $got"; return 1; fi
 		grep -v '^$' err || continue
 		echo "$p: said that"
 		return 1
 	done
+}
+
+@test "a reader that has gone ends a program silently by SIGPIPE, also where its caller wants none" {
+	local caller
+	mkfifo gate
+	for caller in --default-signal --ignore-signal --block-signal; do gone "$caller"; done
 }
 
 @test "no operand and the operand - are standard input" {

@@ -390,6 +390,9 @@ leaves() {
 	fails 0 "$BIN/nx-plot" -o a.png run.jsonl
 	[ ! -s err ]
 	[ "$(wc -c <a.png)" = 8 ]
+	# nor that the caller waits for no children
+	fails 0 env --ignore-signal=CHLD "$BIN/nx-plot" -o a.png run.jsonl
+	[ ! -s err ]
 	# names are operands of nobody's command line
 	renderer 'printf "%s\n" "$@" >args; printf "\211PNG\r\n\032\n"'
 	"$BIN/nx-plot" -t '; touch x; --help' -o '; touch x.png' run.jsonl

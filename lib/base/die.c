@@ -117,13 +117,25 @@ void die_without_core(void)
 	}
 }
 
+/* Whatever the caller ignores or blocks, and a program inherits: a reader that is gone ends us,
+ * a child's end is waited for, and a file that may not grow is a write that fails, with a message of ours. */
+static void settle_signals(void)
+{
+	sigset_t gone;
+	sigemptyset(&gone);
+	sigaddset(&gone, SIGPIPE);
+	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &gone, NULL);
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
 void die_opts(const struct opt_prog *p, int *argc, char ***argv)
 {
 	struct err e;
 	progname = p->name;
 	hold_closed_streams();
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a write that fails, with a message of ours */
+	settle_signals();
 	switch (opt_parse(p, argc, argv, &e)) {
 	case OPT_OK:
 		return;
