@@ -83,7 +83,7 @@ safetensors() {
 	done
 	init -o "m${long}"
 	[ -e "m$long/config.json" ]
-	[ "$(ls -A d | wc -l)" = 2 ]
+	[ "$(find d -type f | wc -l)" = 2 ]
 	fails 1 "$BIN/bpe-encode" -q -T "$TOK" -o "too$long" in
 	says ": File name too long" err
 }
@@ -151,7 +151,7 @@ npy() {
 	npy "$i4, 'shape': (3,)" >a.npy
 	"$BIN/shard-cat" -q -f npy --eos 0 -t jsonl a.npy >out
 	says '"input_ids": [1, 2, 3]' out
-	for shape in 18446744073709551615, 18446744073709551614, 9223372036854775807, '18446744073709551615, 1'; do
+	for shape in '18446744073709551615,' '18446744073709551614,' '9223372036854775807,' '18446744073709551615, 1'; do
 		npy "$i4, 'shape': ($shape)" >a.npy
 		refused "a.npy: the array's shape is no file's" "$BIN/shard-cat" -f npy --eos 0 -t jsonl a.npy
 	done
@@ -354,6 +354,7 @@ npy() {
 	says "jsonl-template: in: it is the output, too" err
 	ln -s in link
 	grows "$BIN/jsonl-template" -q -p qa link
+	# shellcheck disable=SC2016  # it is the other shell's
 	(ulimit -f 20000 && fails 2 timeout 20 bash -c '"$0/jsonl-template" -q -p qa <in 1<>in' "$BIN")
 	says "jsonl-template: stdin: it is the output, too" err
 	same in same
@@ -361,6 +362,7 @@ npy() {
 	"$BIN/jsonl-template" -q -p qa -o in in
 	[ "$(wc -l <in)" = 3000 ]
 	: >none
+	# shellcheck disable=SC2094  # that is what is tried
 	"$BIN/jsonl-template" -q -p qa none >>none
 }
 
