@@ -45,8 +45,8 @@ LDLIBS   := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm -ldl
 # them, and clang takes minutes over UBSan's checks in what they unroll: FLAVOUR=san has those.
 KERNELS    := $(if $(filter fuzz,$(FLAVOUR)),-O1 -fno-sanitize=undefined,-O3)
 ISA.base   := $(KERNELS)
-ISA.avx2   := $(KERNELS) -mavx2 -mfma -mf16c
-ISA.avx512 := $(KERNELS) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+ISA.avx2   := $(KERNELS) -mavx2 -mfma -mf16c -mbmi -mbmi2
+ISA.avx512 := $(KERNELS) -mavx2 -mfma -mf16c -mbmi -mbmi2 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),avx2 avx512)
 
 # --- what is built where -------------------------------------------------------

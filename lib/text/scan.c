@@ -42,11 +42,6 @@ static void fill_nibbles(struct scan *sc)
 			class_add(t, (unsigned char)c, SCAN_RAW);
 }
 
-static size_t joined_at(uint32_t l, uint32_t r)
-{
-	return (l * UINT32_C(0x9E3779B1) ^ r * UINT32_C(0x85EBCA77)) >> (32 - SCAN_SEAM_BITS);
-}
-
 static bool is_tail(unsigned char c)
 {
 	return (c & 0xC0) == 0x80;
@@ -60,9 +55,9 @@ static void note_pair(struct scan *sc, const unsigned char *s, size_t n, size_t 
 	while (from > 0 && is_tail(s[from]))
 		from--;
 	if (utf8_decode((const char *)s + from, i - from, &l) && utf8_decode((const char *)s + i, n - i, &r))
-		sc->joined[joined_at(l, r) / 64] |= UINT64_C(1) << joined_at(l, r) % 64;
+		sc->seams.joined[scan_joined_at(l, r) / 64] |= UINT64_C(1) << scan_joined_at(l, r) % 64;
 	else
-		sc->parts[s[i - 1] & 63] |= UINT64_C(1) << (s[i] & 63);
+		sc->seams.parts[s[i - 1] & 63] |= UINT64_C(1) << (s[i] & 63);
 }
 
 static void note_token(struct scan *sc, const unsigned char *s, size_t n)
@@ -111,16 +106,16 @@ void scan_init(struct scan *sc, const struct vocab *v, const struct added *raw)
 
 void scan_pack(const struct scan *sc, struct image_parts *parts)
 {
-	image_add(parts, IMAGE_SEAMS, sc->joined, sizeof sc->joined);
-	image_add(parts, IMAGE_PARTS_OF, sc->parts, sizeof sc->parts);
+	image_add(parts, IMAGE_SEAMS, sc->seams.joined, sizeof sc->seams.joined);
+	image_add(parts, IMAGE_PARTS_OF, sc->seams.parts, sizeof sc->seams.parts);
 }
 
 void scan_unpack(struct scan *sc, const struct vocab *v, const struct added *raw, const struct image *im)
 {
 	size_t n;
 	init(sc, v, raw);
-	memcpy(sc->joined, image_part(im, IMAGE_SEAMS, &n), sizeof sc->joined);
-	memcpy(sc->parts, image_part(im, IMAGE_PARTS_OF, &n), sizeof sc->parts);
+	memcpy(sc->seams.joined, image_part(im, IMAGE_SEAMS, &n), sizeof sc->seams.joined);
+	memcpy(sc->seams.parts, image_part(im, IMAGE_PARTS_OF, &n), sizeof sc->seams.parts);
 }
 
 /* --- characters of several bytes ---------------------------------------------------------- */
@@ -162,47 +157,6 @@ static inline size_t decode(const unsigned char *s, size_t n, uint32_t *cp)
 	return (size_t)utf8_decode((const char *)s, n, cp);
 }
 
-/* Between two characters from U+0800 on; first: the first byte of r. */
-static inline bool seam(const struct scan *sc, uint32_t l, uint32_t r, uint32_t first)
-{
-	size_t at = joined_at(l, r);
-	return !((sc->joined[at / 64] >> at % 64 | sc->parts[l & 63] >> (first & 63)) & 1);
-}
-
-/* What the table says of characters, at the bits of their first bytes. */
-struct said {
-	uint64_t low, high; /* bits 0 and 1 of their classes */
-	uint64_t seam;      /* between one of three bytes and the one before */
-	unsigned any;       /* of all entries */
-	uint32_t last;      /* of three bytes */
-};
-
-static inline void say(struct said *to, uint32_t cp, unsigned i)
-{
-	unsigned entry = unicode_entry(cp);
-	to->low |= (uint64_t)(entry & 1) << i;
-	to->high |= (uint64_t)(entry >> 1 & 1) << i;
-	to->any |= entry;
-}
-
-/* What the characters are decides no branch: it is different from one to the next. */
-static struct said ask(const struct scan *sc, const unsigned char *s, uint64_t two, uint64_t three, uint32_t last)
-{
-	struct said to = {.last = last};
-	for (; two; two &= two - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(two);
-		say(&to, (s[i] & 0x1Fu) << 6 | (s[i + 1] & 0x3F), i);
-	}
-	for (; three; three &= three - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(three);
-		uint32_t word = le_load32(s + i), cp = (word & 0x0F) << 12 | (word & 0x3F00) >> 2 | (word >> 16 & 0x3F);
-		say(&to, cp, i);
-		to.seam |= (uint64_t)seam(sc, to.last, cp, word) << i;
-		to.last = cp;
-	}
-	return to;
-}
-
 /* Bits of the bytes of characters that begin at the bits of `first`. */
 static inline uint64_t bytes_of(uint64_t first, uint64_t two, uint64_t three)
 {
@@ -210,20 +164,20 @@ static inline uint64_t bytes_of(uint64_t first, uint64_t two, uint64_t three)
 	return first | first << 1 | (first & three) << 2;
 }
 
-static unsigned class_at(const struct said *a, unsigned i)
+static unsigned class_at(const struct scan_said *a, unsigned i)
 {
 	return (unsigned)(a->low >> i & 1) | (unsigned)(a->high >> i & 1) << 1;
 }
 
 /* Whether the block's first character is of three bytes and one of its class, as long or longer, ends before it. */
-static bool follows(const struct wide *w, size_t base, const struct scan_leads *l, const struct said *a)
+static bool follows(const struct wide *w, size_t base, const struct scan_leads *l, const struct scan_said *a)
 {
 	unsigned i = (unsigned)__builtin_ctzll(l->two | l->three);
 	return w->end == base + i && w->last >= 0x800 && l->three >> i & 1 && class_at(a, i) == w->last_class;
 }
 
 /* What the next block has to know. over: bytes there of the last character. */
-static void leave(struct wide *w, size_t base, const struct scan_leads *l, const struct said *a, uint64_t over)
+static void leave(struct wide *w, size_t base, const struct scan_leads *l, const struct scan_said *a, uint64_t over)
 {
 	memset(w->class, 0, sizeof w->class);
 	w->tail = 0;
@@ -252,7 +206,7 @@ static bool add_usual(const struct scan *sc, const struct text *x, size_t base, 
 	if (l.other || before & first || behind & first || (before | first | behind) != m->high ||
 	    (over && !is_tail(s[64])) || (over & 2 && !is_tail(s[65])))
 		return false;
-	struct said a = ask(sc, s, l.two, l.three, w->last);
+	struct scan_said a = sc->isa->ask(&sc->seams, s, l.two, l.three, w->last);
 	if (x->nfc && a.any & UNICODE_LOOSE << 2)
 		return false;
 	uint64_t space = a.low & a.high, alike = l.three & l.three << 3 & ~(a.low ^ a.low << 3) & ~(a.high ^ a.high << 3);
@@ -294,7 +248,7 @@ static int add_wide(const struct scan *sc, struct text *x, size_t base, struct s
 			w->class[c] = bytes >> (64 - i);
 			w->tail = c == UNICODE_SPACE ? bytes >> (64 - i) : 0;
 		}
-		if (len >= 3 && w->end == at && w->last >= 0x800 && c == w->last_class && seam(sc, w->last, cp, s[at]))
+		if (len >= 3 && w->end == at && w->last >= 0x800 && c == w->last_class && scan_seam(&sc->seams, w->last, cp, s[at]))
 			sewn |= UINT64_C(1) << i;
 		todo &= ~(bytes << i);
 		w->end = at + len;

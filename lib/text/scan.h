@@ -50,17 +50,45 @@ struct scan_leads {
 	uint64_t two, three, other;
 };
 
+enum { SCAN_SEAM_BITS = 15 };
+
+struct scan_seams {
+	/* bit set of hashes of the pairs of characters that some token holds */
+	uint64_t joined[1 << (SCAN_SEAM_BITS - 6)];
+	uint64_t parts[64]; /* bit f of parts[l]: a token ends or begins within a character, and holds byte 0x80+l before byte 0xC0+f */
+};
+
+static inline size_t scan_joined_at(uint32_t l, uint32_t r)
+{
+	return (l * UINT32_C(0x9E3779B1) ^ r * UINT32_C(0x85EBCA77)) >> (32 - SCAN_SEAM_BITS);
+}
+
+/* Between two characters from U+0800 on; first: the first byte of r. */
+static inline bool scan_seam(const struct scan_seams *sm, uint32_t l, uint32_t r, uint32_t first)
+{
+	size_t at = scan_joined_at(l, r);
+	return !((sm->joined[at / 64] >> at % 64 | sm->parts[l & 63] >> (first & 63)) & 1);
+}
+
+/* What is known of 64 bytes' characters of two and three, at the bits of their first bytes. */
+struct scan_said {
+	uint64_t low, high; /* bits 0 and 1 of their classes */
+	uint64_t seam;      /* between one of three bytes and the one before */
+	unsigned any;       /* of all entries */
+	uint32_t last;      /* of three bytes */
+};
+
 /* One for each instruction set. */
 struct scan_isa {
 	const char *name; /* "base", "avx2", "avx512" */
 	/* Fills all but tail and seam from 64 bytes at s. */
 	void (*classify)(struct scan_mask *m, const unsigned char *s, const struct scan_nibbles *t);
 	struct scan_leads (*leads)(const unsigned char *s);
+	/* Of the characters that begin at the bits of two and three. Four bytes from each may be read. last: the one of three bytes before. */
+	struct scan_said (*ask)(const struct scan_seams *sm, const unsigned char *s, uint64_t two, uint64_t three, uint32_t last);
 };
 
 enum { SCAN_UPPER_ROW = 1, SCAN_LETTER = 2, SCAN_DIGIT = 4, SCAN_SPACE = 8, SCAN_BLANK = 16, SCAN_QUOTE = 32, SCAN_RAW = 64, SCAN_LINE = 128 };
-
-enum { SCAN_SEAM_BITS = 15 };
 
 struct scan {
 	const struct scan_isa *isa;
@@ -68,9 +96,7 @@ struct scan {
 	const struct added *raw; /* the caller's */
 	bool nfc;
 	size_t blanks;      /* the longest run of blanks that is a token; 0: none is */
-	/* bit set of hashes of the pairs of characters that some token holds */
-	uint64_t joined[1 << (SCAN_SEAM_BITS - 6)];
-	uint64_t parts[64]; /* bit f of parts[l]: a token ends or begins within a character, and holds byte 0x80+l before byte 0xC0+f */
+	struct scan_seams seams;
 };
 
 /* raw: v's raw added tokens, which must outlive it. */

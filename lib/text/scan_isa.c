@@ -1,6 +1,8 @@
 /* Compiled once for each instruction set; scan.c chooses. */
 #include "text/scan.h"
 #include "base/isa.h"
+#include "base/le.h"
+#include "text/unicode.h"
 
 #if defined __AVX2__
 #include <immintrin.h>
@@ -103,4 +105,30 @@ static struct scan_leads leads(const unsigned char *s)
 }
 #endif
 
-ISA_TABLE(struct scan_isa, scan_isa_) = {ISA_NAME, classify, leads};
+static inline void say(struct scan_said *to, uint32_t cp, unsigned i)
+{
+	unsigned entry = unicode_entry(cp);
+	to->low |= (uint64_t)(entry & 1) << i;
+	to->high |= (uint64_t)(entry >> 1 & 1) << i;
+	to->any |= entry;
+}
+
+/* What the characters are decides no branch: it is different from one to the next. */
+static struct scan_said ask(const struct scan_seams *sm, const unsigned char *s, uint64_t two, uint64_t three, uint32_t last)
+{
+	struct scan_said to = {.last = last};
+	for (; two; two &= two - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(two);
+		say(&to, (s[i] & 0x1Fu) << 6 | (s[i + 1] & 0x3F), i);
+	}
+	for (; three; three &= three - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(three);
+		uint32_t word = le_load32(s + i), cp = (word & 0x0F) << 12 | (word & 0x3F00) >> 2 | (word >> 16 & 0x3F);
+		say(&to, cp, i);
+		to.seam |= (uint64_t)scan_seam(sm, to.last, cp, word) << i;
+		to.last = cp;
+	}
+	return to;
+}
+
+ISA_TABLE(struct scan_isa, scan_isa_) = {ISA_NAME, classify, leads, ask};
