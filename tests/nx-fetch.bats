@@ -87,8 +87,8 @@ bad_list() {
 	unset HF_HOME XDG_CACHE_HOME
 	export HF_HUB_OFFLINE=1
 	local hub=.cache/huggingface/hub/models--org--homeless rev=0123456789abcdef0123456789abcdef01234567
-	mkdir -p "~/$hub/refs" "~/$hub/snapshots/$rev"
-	printf %s $rev >"~/$hub/refs/main"
+	mkdir -p "$PWD/~/$hub/refs" "$PWD/~/$hub/snapshots/$rev"
+	printf %s $rev >"$PWD/~/$hub/refs/main"
 	fails 0 env HOME="$PWD/~" "$BIN/nx-fetch" -q org/homeless
 	says "$PWD/~/$hub/snapshots/$rev" out
 	fails 1 env -u HOME "$BIN/nx-fetch" -q org/homeless
