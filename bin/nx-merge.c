@@ -34,7 +34,7 @@ static char *find_base(int n, char **adapters)
 	if (!base && n && lorafile_base(adapters[0], &named, &e))
 		die_err(&e);
 	if (named.n)
-		dir = hub_model(named.p, &e);
+		dir = hub_named(named.p, &e);
 	if (!dir && given && !(dir = hub_model(given, &e)))
 		die_err(&e);
 	if (!dir && named.n)

@@ -130,6 +130,23 @@ enlarge() {
 	says 'nx-merge: model/model.safetensors: tensor embed_out.weight: element 16383 is ' err
 }
 
+@test "what an adapter says it is for is a directory: no other file is read for it, nor stdin" {
+	adapter ad
+	local for
+	cp model/config.json one.json # a model's config is read where a program is given it
+	mkfifo pipe
+	for for in - one.json model/config.json pipe /dev/zero /dev/stdin; do
+		sed -i 's|"base_model_name_or_path": .*|"base_model_name_or_path": "'"$for"'",|' ad/adapter_config.json
+		fails 1 timeout 10 "$BIN/nx-generate" -m ad -p x <model/config.json
+		says "nx-generate: ad: the model \"$for\" that this adapter is for is not here" err
+		fails 1 timeout 10 "$BIN/nx-merge" -o made ad <model/config.json
+		says "nx-merge: ad: the model \"$for\" that it is for is not here" err
+	done
+	sed -i 's|"base_model_name_or_path": .*|"base_model_name_or_path": "model\\u0000x",|' ad/adapter_config.json
+	fails 1 "$BIN/nx-generate" -m ad -p x
+	says 'ad/adapter_config.json: "base_model_name_or_path" holds a NUL' err
+}
+
 @test "what goes wrong is told, and nothing is left" {
 	adapter ad
 	mv model moved

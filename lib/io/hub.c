@@ -225,6 +225,18 @@ char *hub_model(const char *given, struct err *e)
 	return found;
 }
 
+char *hub_named(const char *named, struct err *e)
+{
+	char *dir = strcmp(named, "-") ? hub_model(named, e) : NULL;
+	int rc = dir ? there_is_dir(dir, e) : 0;
+	if (rc > 0)
+		return dir;
+	if (rc == 0)
+		err_data(e, "%s: no directory", named);
+	free(dir);
+	return NULL;
+}
+
 char *hub_tokenizer(const char *given, struct err *e)
 {
 	char *path = hub_model(given, e), *file = NULL;

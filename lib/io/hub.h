@@ -49,6 +49,8 @@ int hub_snapshot(struct buf *b, const struct hub_name *n, struct err *e);
  * name, else a snapshot in the cache. Else ERR_IO, "NAME: No such file or directory", for an
  * ORG/NAME with a hint at nx-fetch. To be freed. */
 char *hub_model(const char *given, struct err *e);
+/* The same for a name that a file gives, and nobody typed: a directory and nothing else. */
+char *hub_named(const char *named, struct err *e);
 /* The same for a tokenizer: a file, or the tokenizer.json of a directory or a snapshot. */
 char *hub_tokenizer(const char *given, struct err *e);
 

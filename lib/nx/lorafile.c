@@ -120,7 +120,9 @@ int lorafile_base(const char *dir, struct buf *base, struct err *e)
 	int rc = parse_config(&a, dir, &path, &root, e);
 	const struct json *v = rc ? NULL : json_get(root, "base_model_name_or_path");
 	buf_reset(base);
-	if (json_is(v, JSON_STRING) && buf_add(base, v->s, strlen(v->s)))
+	if (json_is(v, JSON_STRING) && strlen(v->s) != v->n)
+		rc = err_data(e, "%s: \"base_model_name_or_path\" holds a NUL", path.p);
+	else if (json_is(v, JSON_STRING) && buf_add(base, v->s, v->n))
 		rc = err_mem(e);
 	if (rc == 0 && !buf_str(base))
 		rc = err_mem(e);

@@ -69,7 +69,7 @@ int model_load(struct model *m, const char *dir, struct err *e)
 	*m = (struct model){0};
 	if (rc > 0)
 		rc = lorafile_base(dir, &base, e);
-	char *from = rc == 0 && base.n ? hub_model(base.p, e) : NULL;
+	char *from = rc == 0 && base.n ? hub_named(base.p, e) : NULL;
 	if (rc == 0 && !from)
 		rc = err_data(e, "%s: the model \"%s\" that this adapter is for is not here: nx-merge -m brings them together", dir,
 		              base.p);
