@@ -4,6 +4,7 @@
 #include "base/pool.h"
 #include "base/progress.h"
 #include "io/hub.h"
+#include "io/out.h"
 #include "io/outdir.h"
 #include "io/record.h"
 #include "nx/checkpoint.h"
@@ -478,6 +479,16 @@ static void check_template(void)
 	prompt_release(&p);
 }
 
+/* The log is begun at once: records that stand in its file would be gone. */
+static void check_log(int argc, char **argv)
+{
+	for (int i = 0; log_file && i <= argc; i++) {
+		const char *in = i < argc ? argv[i] : eval_file;
+		if (in && strcmp(in, "-") && out_same(log_file, in))
+			die_usage("--log %s: records are read from that file", log_file);
+	}
+}
+
 static void check_options(int argc, char **argv)
 {
 	struct err e;
@@ -495,6 +506,7 @@ static void check_options(int argc, char **argv)
 		die_usage("stdin cannot be both the records to train and to evaluate on");
 	rule.optim.kind = optim_word == 3 ? OPTIM_ADAMW : (enum optim_kind)optim_word;
 	rule.sched = (enum sched_kind)sched_word;
+	check_log(argc, argv);
 	check_floor();
 	check_template();
 	/* below 1 it is a ratio, and goes before the option of that name */

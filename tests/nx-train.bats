@@ -232,6 +232,18 @@ value() {
 	refused 2 "--lr-scheduler-type" -m model --lr-scheduler-type polynomial few.jsonl
 }
 
+@test "a log that would take the place of the records is wrong usage, and they stay" {
+	cp tokens.jsonl kept
+	ln -s "$PWD/tokens.jsonl" link
+	for log in tokens.jsonl ./tokens.jsonl link; do
+		fails 2 "$BIN/nx-train" -q -m model --max-steps 1 --log $log -o made tokens.jsonl
+		says "nx-train: --log $log: records are read from that file" err
+		fails 2 "$BIN/nx-train" -q -m model --max-steps 1 --log $log -o made --eval tokens.jsonl - <kept
+	done
+	same kept tokens.jsonl
+	[ ! -e made ]
+}
+
 @test "bad records: one line with the place, and nothing is written" {
 	cp few.jsonl bad.jsonl
 	echo '{"input_ids": [1, 512]}' >>bad.jsonl
