@@ -1,4 +1,6 @@
 #include "text/merge.h"
+#include "base/isa.h"
+#include "text/pairs.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -7,25 +9,26 @@
 enum { SHORT = 40 };                        /* bytes of a word up to which scanning beats the heap */
 enum { KEEP = 64 * 1024 };                  /* symbols of scratch that are kept from word to word */
 static const uint32_t NONE = UINT32_MAX;    /* the rank of no merge, the place of no symbol */
-static const uint32_t RANK = (1 << MERGE_RANK_BITS) - 1;
+
+/* --- which instructions ------------------------------------------------------------ */
+
+ISA_CHOICE(struct merge_isa, merge_isa_, merge_at)
+
+static const struct merge_isa *best_isa(void)
+{
+	const struct merge_isa *best = NULL;
+	for (int i = 0; merge_at(i); i++)
+		best = merge_at(i);
+	return best;
+}
 
 /* --- the table of pairs ---------------------------------------------------------- */
-
-static size_t slots(const struct merge *m)
-{
-	return (size_t)1 << (64 - m->shift);
-}
-
-static inline size_t home(const struct merge *m, uint64_t pair)
-{
-	return (size_t)(pair * UINT64_C(0x9E3779B97F4A7C15) >> m->shift);
-}
 
 /* The slot that holds the pair, or the empty one where it belongs. */
 static uint64_t *slot_of(const struct merge *m, int32_t a, int32_t b)
 {
-	uint64_t pair = (uint64_t)(uint32_t)a << MERGE_ID_BITS | (uint32_t)b;
-	size_t i = home(m, pair), mask = slots(m) - 1;
+	uint64_t pair = pairs_key(a, b);
+	size_t i = pairs_home(m, pair), mask = pairs_slots(m) - 1;
 	while (m->slot[i] >> MERGE_RANK_BITS != pair && m->slot[i] != UINT64_MAX)
 		i = (i + 1) & mask;
 	return &m->slot[i];
@@ -51,36 +54,36 @@ static inline uint32_t rank_of(const struct merge *m, int32_t a, int32_t b)
 {
 	if ((a | b) < 0)
 		return NONE;
-	uint64_t pair = (uint64_t)(uint32_t)a << MERGE_ID_BITS | (uint32_t)b;
-	size_t i = home(m, pair), mask = slots(m) - 1;
+	uint64_t pair = pairs_key(a, b);
+	size_t i = pairs_home(m, pair), mask = pairs_slots(m) - 1;
 	for (;; i = (i + 1) & mask) {
 		uint64_t x = m->slot[i];
 		bool same = x >> MERGE_RANK_BITS == pair;
 		/* one branch for both: which of them it is nobody could foresee */
 		if (same | (x == UINT64_MAX))
-			return same ? (uint32_t)x & RANK : NONE;
+			return same ? (uint32_t)x & PAIRS_RANK : NONE;
 	}
 }
 
 int merge_init(struct merge *m, const struct vocab *v, struct err *e)
 {
-	*m = (struct merge){.v = v, .shift = 60};
-	if (v->nmerge > RANK)
-		return err_data(e, "%zu merges are more than %u", v->nmerge, RANK);
-	while (slots(m) < v->nmerge * 2)
+	*m = (struct merge){.v = v, .isa = best_isa(), .shift = 60};
+	if (v->nmerge > PAIRS_RANK)
+		return err_data(e, "%zu merges are more than %u", v->nmerge, PAIRS_RANK);
+	while (pairs_slots(m) < v->nmerge * 2)
 		m->shift--;
-	m->slot = malloc(slots(m) * sizeof *m->slot);
+	m->slot = malloc(pairs_slots(m) * sizeof *m->slot);
 	m->made = malloc((v->nmerge + 1) * sizeof *m->made);
 	m->bytes = malloc(65536 * sizeof *m->bytes);
 	if (!m->slot || !m->made || !m->bytes) {
 		merge_release(m);
 		return err_mem(e);
 	}
-	memset(m->slot, 0xFF, slots(m) * sizeof *m->slot);
+	memset(m->slot, 0xFF, pairs_slots(m) * sizeof *m->slot);
 	/* a pair listed twice has its last place, as in HF */
 	for (size_t i = 0; i < v->nmerge; i++) {
 		const struct vocab_merge *x = &v->merge[i];
-		*slot_of(m, x->a, x->b) = ((uint64_t)(uint32_t)x->a << MERGE_ID_BITS | (uint32_t)x->b) << MERGE_RANK_BITS | i;
+		*slot_of(m, x->a, x->b) = pairs_key(x->a, x->b) << MERGE_RANK_BITS | i;
 		m->made[i] = x->id;
 	}
 	for (int a = 0; a < 256; a++)
@@ -92,7 +95,7 @@ int merge_init(struct merge *m, const struct vocab *v, struct err *e)
 
 void merge_pack(const struct merge *m, struct image_parts *parts)
 {
-	image_add(parts, IMAGE_PAIRS, m->slot, slots(m) * sizeof *m->slot);
+	image_add(parts, IMAGE_PAIRS, m->slot, pairs_slots(m) * sizeof *m->slot);
 	image_add(parts, IMAGE_MADE, m->made, m->v->nmerge * sizeof *m->made);
 	image_add(parts, IMAGE_FIRST, m->bytes, 65536 * sizeof *m->bytes);
 }
@@ -100,7 +103,7 @@ void merge_pack(const struct merge *m, struct image_parts *parts)
 void merge_unpack(struct merge *m, const struct vocab *v, const struct image *im)
 {
 	size_t n;
-	*m = (struct merge){.v = v, .borrowed = true};
+	*m = (struct merge){.v = v, .isa = best_isa(), .borrowed = true};
 	m->slot = (uint64_t *)(uintptr_t)image_part(im, IMAGE_PAIRS, &n);
 	m->shift = 64 - (unsigned)__builtin_ctzll(n / sizeof *m->slot);
 	m->made = (int32_t *)(uintptr_t)image_part(im, IMAGE_MADE, &n);
@@ -380,5 +383,38 @@ int merge_word(struct merge *m, const char *s, size_t n, int32_t *ids, size_t *c
 	if (n > SHORT)
 		return merge_long(m, (const unsigned char *)s, n, ids, count);
 	*count = merge_short(m, (const unsigned char *)s, n, ids);
+	return 0;
+}
+
+/* --- many words ----------------------------------------------------------------------- */
+
+bool merge_has_lanes(const struct merge *m)
+{
+	return m->isa->together && !m->v->rules.ignore_merges;
+}
+
+/* Shorter words first: those side by side are done at about the same time. A sort by counting. */
+static void by_length(const struct merge_job *jobs, size_t n, struct merge_job *to)
+{
+	size_t at[MERGE_TOGETHER + 2] = {0};
+	for (size_t i = 0; i < n; i++)
+		at[jobs[i].n + 1]++;
+	for (size_t k = 1; k <= MERGE_TOGETHER; k++)
+		at[k] += at[k - 1];
+	for (size_t i = 0; i < n; i++)
+		to[at[jobs[i].n]++] = jobs[i];
+}
+
+int merge_words(struct merge *m, const struct merge_job *jobs, size_t n)
+{
+	struct merge_job sorted[MERGE_JOBS];
+	if (merge_has_lanes(m)) {
+		by_length(jobs, n, sorted);
+		m->isa->together(m, sorted, n);
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (merge_word(m, jobs[i].s, jobs[i].n, jobs[i].ids, jobs[i].count))
+			return -1;
 	return 0;
 }

@@ -25,7 +25,28 @@ struct merge_symbol;
 enum { MERGE_ID_BITS = 21, MERGE_RANK_BITS = 22 }; /* two ids and a rank are a word */
 _Static_assert(VOCAB_MAX <= 1 << MERGE_ID_BITS, "ids must fit");
 
+enum { MERGE_TOGETHER = 40 /* bytes */, MERGE_JOBS = 64 };
+
+/* A word to be joined beside others. */
+struct merge_job {
+	const char *s;
+	size_t n;     /* 1 to MERGE_TOGETHER */
+	int32_t *ids; /* has room for n */
+	size_t *count; /* how many there are in the end */
+};
+
+struct merge;
+
+/* One for each instruction set. */
+struct merge_isa {
+	const char *name; /* "base", "avx2", "avx512" */
+	/* merge_word of each, of like length if it shall be fast; ignore_merges is not looked at. NULL where
+	 * nothing is gained. */
+	void (*together)(const struct merge *m, const struct merge_job *jobs, size_t n);
+};
+
 struct merge {
+	const struct merge_isa *isa;
 	const struct vocab *v; /* the caller's, must outlive it */
 	bool borrowed;           /* the three tables are another's */
 	uint64_t *slot;          /* pair << MERGE_RANK_BITS | rank, open addressing; all ones: empty */
@@ -48,9 +69,16 @@ void merge_unpack(struct merge *m, const struct vocab *v, const struct image *im
 /* Tokens of s[0..n), n > 0, into ids, which has room for n. 0, or -1 when out of memory.
  * A byte that has no token (never in valid UTF-8) gives -1 as its id. */
 int merge_word(struct merge *m, const char *s, size_t n, int32_t *ids, size_t *count);
+/* merge_word of each of n <= MERGE_JOBS. */
+int merge_words(struct merge *m, const struct merge_job *jobs, size_t n);
+/* Whether that takes less time than one after the other. */
+bool merge_has_lanes(const struct merge *m);
 /* m for another thread: it has the tables of `owner` and scratch of its own, which alone merge_forget frees. */
 void merge_share(struct merge *m, const struct merge *owner);
 void merge_forget(struct merge *m);
 void merge_release(struct merge *m);
+
+/* Every table this CPU can run, slowest first; NULL for i beyond them. For tests. */
+const struct merge_isa *merge_at(int i);
 
 #endif

@@ -202,11 +202,6 @@ static bool is_run(const struct words *w, const char *s, size_t n)
 	return w->nblanks && n > 1 && s[0] == ' ' && s[1] == ' ';
 }
 
-static int work_out(struct words *w, const char *s, size_t n, int32_t *ids, size_t *count)
-{
-	return is_run(w, s, n) ? blanks(w, n, ids, count) : merge_word(w->merge, s, n, ids, count);
-}
-
 /* The bytes of a piece of up to WORDS_LONG bytes, and its length. */
 struct long_key {
 	uint64_t k[4];
@@ -266,37 +261,12 @@ static void long_remember(const struct words *w, struct words_long *p, const str
 			p->id.wide[i] = ids[i];
 }
 
-/* hash: of a short piece that of its key; else that of its long key. */
-__attribute__((noinline)) static int long_piece(struct words *w, uint64_t hash, const char *s, size_t n, int32_t *ids, size_t *count)
-{
-	if (n > WORDS_LONG)
-		return work_out(w, s, n, ids, count);
-	struct words_long *p = many_of(w, hash);
-	struct long_key key = long_key_of(s, n);
-	if (long_known(w, p, &key, ids, count))
-		return 0;
-	int rc = work_out(w, s, n, ids, count);
-	if (rc == 0 && (n > WORDS_SHORT || *count > WORDS_SHORT_IDS))
-		long_remember(w, p, &key, ids, *count);
-	return rc;
-}
-
 static uint64_t long_piece_hash(const char *s, size_t n)
 {
 	if (n > WORDS_LONG)
 		return 0;
 	struct long_key key = long_key_of(s, n);
 	return long_hash_of(&key);
-}
-
-static int work_out_short(struct words *w, uint64_t hash, const char *s, size_t n, int32_t *ids, size_t *count)
-{
-	uint32_t x = is_run(w, s, n) ? NO_WORD : *whole_of(w, hash, s, n);
-	if (x == NO_WORD)
-		return long_piece(w, hash, s, n, ids, count);
-	ids[0] = id_in(x);
-	*count = 1;
-	return 0;
 }
 
 static inline struct words_short *few_of(const struct words *w, uint64_t hash)
@@ -314,34 +284,199 @@ static inline bool known(const struct words_short *p, struct key k, int32_t *ids
 	return true;
 }
 
-/* A piece that is not first of its pair: first it becomes if it is second, else second. */
-__attribute__((noinline)) static int other_short(struct words *w, struct words_short *p, struct key k, uint64_t hash, const char *s, size_t n,
-                       int32_t *ids, size_t *count)
+/* --- pieces put off ----------------------------------------------------------------------- */
+
+/* A piece that the tables above do not know costs a hundred times what others cost, most of it waiting for
+ * memory. So such pieces are put off, and worked out many at a time; their ids are then put in between. */
+enum { LATER = MERGE_JOBS, LATER_BYTES = MERGE_TOGETHER };
+_Static_assert((int)LATER_BYTES >= (int)WORDS_NARROW, "whole entries are copied");
+
+struct later_piece {
+	const char *s;
+	size_t n;
+	uint64_t hash;
+	struct key key;  /* of a short piece */
+	size_t at, ends; /* ids and ends of lines before it, without those of pieces put off */
+};
+
+struct later {
+	size_t n;
+	struct later_piece piece[LATER];
+	size_t count[LATER]; /* their ids */
+	int32_t ids[LATER][LATER_BYTES];
+};
+
+/* Where ids and ends of lines go. */
+struct sink {
+	int32_t *ids;
+	size_t n;
+	size_t *ends, nends;
+};
+
+/* Asks for the tokens that pieces may be. */
+static void ask_tokens(const struct words *w, const struct later *l)
 {
-	struct words_short x = p[1];
-	if (x.key[0] != k.lo || (x.key[1] & ~COUNT) != k.hi) {
-		int rc = work_out_short(w, hash, s, n, ids, count);
-		if (rc || *count > WORDS_SHORT_IDS)
-			return rc;
-		p[1].key[0] = k.lo;
-		p[1].key[1] = k.hi | (uint64_t)*count << COUNT_AT;
-		memcpy(p[1].id, ids, sizeof p->id);
-		return 0;
+	const struct vocab_token *t[LATER];
+	size_t k = 0;
+	for (size_t i = 0; i < l->n; i++) {
+		uint32_t x = w->whole[l->piece[i].hash & w->mask];
+		if (l->piece[i].n > WORDS_SHORT || x == NO_WORD || x >> WORDS_ID_BITS != tag_of(l->piece[i].hash))
+			continue;
+		t[k] = &w->v->tok[id_in(x)];
+		__builtin_prefetch(t[k++]);
 	}
-	p[1] = p[0];
-	p[0] = x;
-	memcpy(ids, x.id, sizeof x.id);
-	*count = (size_t)(x.key[1] >> COUNT_AT);
+	for (size_t i = 0; i < k; i++)
+		__builtin_prefetch(t[i]->bytes);
+}
+
+/* Whether the piece is a token or remembered; its ids. */
+static bool found_later(struct words *w, const struct later_piece *p, int32_t *ids, size_t *count)
+{
+	uint32_t x = p->n <= WORDS_SHORT ? *whole_of(w, p->hash, p->s, p->n) : NO_WORD;
+	if (x != NO_WORD) {
+		ids[0] = id_in(x);
+		*count = 1;
+		return true;
+	}
+	if (p->n > WORDS_LONG)
+		return false;
+	struct long_key key = long_key_of(p->s, p->n);
+	return long_known(w, many_of(w, p->hash), &key, ids, count);
+}
+
+static void remember(struct words *w, const struct later_piece *p, const int32_t *ids, size_t count)
+{
+	if (p->n > WORDS_SHORT || count > WORDS_SHORT_IDS) {
+		struct long_key key = long_key_of(p->s, p->n <= WORDS_LONG ? p->n : 0);
+		if (p->n <= WORDS_LONG)
+			long_remember(w, many_of(w, p->hash), &key, ids, count);
+		return;
+	}
+	struct words_short *x = few_of(w, p->hash) + 1;
+	x->key[0] = p->key.lo;
+	x->key[1] = p->key.hi | (uint64_t)count << COUNT_AT;
+	memcpy(x->id, ids, sizeof x->id);
+}
+
+/* The ids of all that were put off. */
+static int work_out_all(struct words *w, struct later *l)
+{
+	struct merge_job job[LATER];
+	size_t k = 0;
+	ask_tokens(w, l);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct later_piece *p = &l->piece[i];
+		if (!found_later(w, p, l->ids[i], &l->count[i]))
+			job[k++] = (struct merge_job){.s = p->s, .n = p->n, .ids = l->ids[i], .count = &l->count[i]};
+	}
+	if (merge_words(w->merge, job, k))
+		return -1;
+	for (size_t i = 0; i < l->n; i++)
+		remember(w, &l->piece[i], l->ids[i], l->count[i]);
+	return 0;
+}
+
+/* Moves the ids behind each piece back by what goes in before, the last first, and the ends of lines with them. */
+static void put_between(const struct later *l, struct sink *to)
+{
+	size_t shift = 0, end = to->n;
+	for (size_t i = 0; i < l->n; i++) {
+		size_t until = i + 1 < l->n ? l->piece[i + 1].ends : to->nends;
+		shift += l->count[i];
+		for (size_t next = l->piece[i].ends; next < until; next++)
+			to->ends[next] += shift;
+	}
+	to->n += shift;
+	for (size_t i = l->n; i-- > 0; end = l->piece[i].at) {
+		size_t from = l->piece[i].at;
+		memmove(to->ids + from + shift, to->ids + from, (end - from) * sizeof *to->ids);
+		shift -= l->count[i];
+		memcpy(to->ids + from + shift, l->ids[i], l->count[i] * sizeof *to->ids);
+	}
+}
+
+static int settle(struct words *w, struct later *l, struct sink *to)
+{
+	if (l->n == 0)
+		return 0;
+	if (work_out_all(w, l))
+		return -1;
+	put_between(l, to);
+	l->n = 0;
+	return 0;
+}
+
+static int put_off(struct words *w, struct later *l, struct sink *to, const struct later_piece *p)
+{
+	__builtin_prefetch(&w->whole[p->hash & w->mask], 0);
+	__builtin_prefetch(many_of(w, p->hash), 1);
+	l->piece[l->n] = *p;
+	l->piece[l->n].at = to->n;
+	l->piece[l->n++].ends = to->nends;
+	return l->n == LATER || !merge_has_lanes(w->merge) ? settle(w, l, to) : 0;
+}
+
+/* --- pieces that are not first of a pair ---------------------------------------------------- */
+
+/* First it becomes if it is second. */
+static bool second_of(struct words *w, const struct later_piece *p, int32_t *ids, size_t *count)
+{
+	struct words_short *few = few_of(w, p->hash), x = few[1];
+	if (!known(&few[1], p->key, ids, count))
+		return false;
+	few[1] = few[0];
+	few[0] = x;
+	return true;
+}
+
+static bool is_remembered(struct words *w, const struct later_piece *p, int32_t *ids, size_t *count)
+{
+	if (p->n <= WORDS_SHORT)
+		return second_of(w, p, ids, count);
+	if (p->n > WORDS_LONG)
+		return false;
+	struct long_key key = long_key_of(p->s, p->n);
+	return long_known(w, many_of(w, p->hash), &key, ids, count);
+}
+
+__attribute__((noinline)) static int other_piece(struct words *w, struct later *l, struct sink *to, const struct later_piece *p)
+{
+	int32_t *ids = to->ids + to->n;
+	size_t count;
+	int rc = 0;
+	if (!is_remembered(w, p, ids, &count)) {
+		bool run = is_run(w, p->s, p->n);
+		if (!run && p->n <= LATER_BYTES)
+			return put_off(w, l, to, p);
+		rc = run ? blanks(w, p->n, ids, &count) : merge_word(w->merge, p->s, p->n, ids, &count);
+		if (rc)
+			return rc;
+		if (run)
+			remember(w, p, ids, count);
+	}
+	to->n += count;
 	return 0;
 }
 
 int words_one(struct words *w, const char *s, size_t n, size_t ahead, int32_t *ids, size_t *count)
 {
-	if (n > WORDS_SHORT)
-		return long_piece(w, long_piece_hash(s, n), s, n, ids, count);
-	struct key k = key_of(s, n, ahead);
-	uint64_t hash = mix(k.lo, k.hi);
-	return known(few_of(w, hash), k, ids, count) ? 0 : other_short(w, few_of(w, hash), k, hash, s, n, ids, count);
+	struct later_piece p = {.s = s, .n = n};
+	struct sink to = {.ids = ids};
+	struct later l;
+	l.n = 0;
+	if (n > WORDS_SHORT) {
+		p.hash = long_piece_hash(s, n);
+	} else {
+		p.key = key_of(s, n, ahead);
+		p.hash = mix(p.key.lo, p.key.hi);
+		if (known(few_of(w, p.hash), p.key, ids, count))
+			return 0;
+	}
+	int rc = other_piece(w, &l, &to, &p);
+	if (rc == 0 && settle(w, &l, &to))
+		rc = -1;
+	*count = to.n;
+	return rc;
 }
 
 /* --- many pieces ------------------------------------------------------------------------ */
@@ -373,54 +508,39 @@ __attribute__((always_inline)) static inline void ask(const struct words *w, str
 	}
 }
 
-static inline bool is_of(const struct words_short *p, struct key k)
-{
-	return p->key[0] == k.lo && (p->key[1] & ~COUNT) == k.hi;
-}
-
-/* What is not in the first table is asked for where else it may be. */
-static inline void ask_again(const struct words *w, const struct group *g)
-{
-	for (size_t i = 0; i < g->n; i++) {
-		const struct words_short *p = few_of(w, g->hash[i]);
-		if (g->at[i + 1] - g->at[i] <= WORDS_SHORT && !is_of(p, g->key[i]) && !is_of(p + 1, g->key[i])) {
-			__builtin_prefetch(&w->whole[g->hash[i] & w->mask], 0);
-			__builtin_prefetch(many_of(w, g->hash[i]), 1);
-		}
-	}
-}
-
 __attribute__((always_inline)) static inline int answer(struct words *w, const struct group *g, const char *s, bool lines,
-                                                        int32_t **to, const int32_t *ids, size_t **ends)
+                                                        struct later *l, struct sink *to)
 {
-	size_t k;
+	size_t k, to_n = to->n, nends = to->nends; /* not in memory, where each piece would wait for them */
 	for (size_t i = 0; i < g->n; i++) {
 		size_t from = g->at[i], n = g->at[i + 1] - from;
-		uint64_t hash = g->hash[i];
-		int rc = 0;
 		if (lines && s[from] == '\n') {
-			*(*ends)++ = (size_t)(*to - ids);
-			continue;
+			to->ends[nends++] = to_n;
+		} else if (n <= WORDS_SHORT && known(few_of(w, g->hash[i]), g->key[i], to->ids + to_n, &k)) {
+			to_n += k;
+		} else {
+			const struct later_piece p = {.s = s + from, .n = n, .hash = g->hash[i], .key = g->key[i]};
+			to->n = to_n;
+			to->nends = nends;
+			int rc = other_piece(w, l, to, &p);
+			if (rc)
+				return rc;
+			to_n = to->n;
 		}
-		if (n > WORDS_SHORT)
-			rc = long_piece(w, hash, s + from, n, *to, &k);
-		else if (!known(few_of(w, hash), g->key[i], *to, &k))
-			rc = other_short(w, few_of(w, hash), g->key[i], hash, s + from, n, *to, &k);
-		if (rc)
-			return rc;
-		*to += k;
 	}
+	to->n = to_n;
+	to->nends = nends;
 	return 0;
 }
 
-/* One text, or lines. *ends moves behind each that a line has written. start[n / 64] has a bit for the end. */
+/* One text, or lines. start[n / 64] has a bit for the end. */
 __attribute__((always_inline)) static inline int all(struct words *w, const char *s, size_t n, size_t ahead,
-                                                     const uint64_t *start, int32_t *ids, size_t *count, bool all_ahead,
-                                                     bool lines, size_t **ends)
+                                                     const uint64_t *start, bool all_ahead, bool lines, struct sink *to)
 {
 	struct group g = {.n = 0};
-	int32_t *to = ids;
+	struct later l;
 	int rc = 0;
+	l.n = 0;
 	g.at[0] = 0;
 	for (size_t i = 0; rc == 0 && i <= n / 64; i++)
 		for (uint64_t bits = i > 0 ? start[i] : start[i] & ~UINT64_C(1); bits; bits &= bits - 1) {
@@ -428,29 +548,29 @@ __attribute__((always_inline)) static inline int all(struct words *w, const char
 			if (g.n < GROUP && g.at[g.n] < n)
 				continue;
 			ask(w, &g, s, ahead, all_ahead);
-			ask_again(w, &g);
-			if ((rc = answer(w, &g, s, lines, &to, ids, ends)) != 0)
+			if ((rc = answer(w, &g, s, lines, &l, to)) != 0)
 				break;
 			g.at[0] = g.at[g.n];
 			g.n = 0;
 		}
-	*count = (size_t)(to - ids);
-	return rc;
+	return settle(w, &l, to) ? -1 : rc;
 }
 
 int words_of(struct words *w, const char *s, size_t n, size_t ahead, const uint64_t *start, int32_t *ids, size_t *count)
 {
-	return all(w, s, n, ahead, start, ids, count, false, false, NULL);
+	struct sink to = {.ids = ids};
+	int rc = all(w, s, n, ahead, start, false, false, &to);
+	*count = to.n;
+	return rc;
 }
 
 int words_lines(struct words *w, const char *s, size_t n, size_t ahead, const uint64_t *start, int32_t *ids,
                 size_t *ends, size_t *nends)
 {
-	size_t *end = ends, count = 0;
-	int rc = ahead >= n + AHEAD ? all(w, s, n, ahead, start, ids, &count, true, true, &end)
-	                            : all(w, s, n, ahead, start, ids, &count, false, true, &end);
+	struct sink to = {.ids = ids, .ends = ends};
+	int rc = ahead >= n + AHEAD ? all(w, s, n, ahead, start, true, true, &to) : all(w, s, n, ahead, start, false, true, &to);
 	if (rc == 0 && s[n - 1] != '\n')
-		*end++ = count;
-	*nends = (size_t)(end - ends);
+		to.ends[to.nends++] = to.n;
+	*nends = to.nends;
 	return rc;
 }

@@ -1,5 +1,5 @@
 /* text/merge: short and long words are joined as the plain method joins them;
- * a long word costs little more than its length. */
+ * a long word costs little more than its length; so are many at a time, whatever the instructions. */
 #include "test.h"
 
 #include "base/hash.h"
@@ -187,6 +187,51 @@ static void any_order(void)
 	TEST(bad == 0, "%d words with lists of merges in any order, %d joined otherwise than by the plain method", count, bad);
 }
 
+/* Jobs of all lengths side by side, of words drawn and of what no token has, with a set's own way if it has one. */
+static void many_words(struct merge *w, const char *what, uint32_t letters, uint32_t first)
+{
+	static int32_t got[MERGE_JOBS][MERGE_TOGETHER], want[MERGE_TOGETHER];
+	char s[MERGE_JOBS][MERGE_TOGETHER];
+	size_t len[MERGE_JOBS];
+	uint64_t draw = HASH_SEED;
+	int bad = 0, count = 0;
+	for (int round = 0; round < 150; round++) {
+		struct merge_job job[MERGE_JOBS];
+		size_t n = below(&draw, MERGE_JOBS + 1), longest = 1 + below(&draw, MERGE_TOGETHER);
+		for (size_t i = 0; i < n; i++) {
+			job[i] = (struct merge_job){.s = s[i], .n = 1 + below(&draw, (uint32_t)longest), .ids = got[i], .count = &len[i]};
+			for (size_t k = 0; k < job[i].n; k++)
+				s[i][k] = (char)(below(&draw, 40) ? first + below(&draw, letters) : below(&draw, 256));
+		}
+		bad += merge_words(w, job, n);
+		for (size_t i = 0; i < n; i++, count++) {
+			size_t have = plain(w->v, s[i], job[i].n, want);
+			bad += len[i] != have || memcmp(got[i], want, have * sizeof *want) != 0;
+		}
+	}
+	TEST(bad == 0, "%s, %s: %d words many at a time, %d joined otherwise than by the plain method", what, w->isa->name, count, bad);
+}
+
+static void each_set(void)
+{
+	struct vocab w;
+	struct vocab_merge pairs[MADE];
+	struct merge all;
+	struct err e;
+	uint64_t draw = HASH_SEED;
+	draw_list(&w, pairs, &draw);
+	if (merge_init(&all, &w, &e))
+		abort();
+	for (int i = 0; merge_at(i); i++) {
+		m.isa = all.isa = merge_at(i);
+		many_words(&m, "letters", 20, 'a');
+		many_words(&all, "a list in any order", SYMBOLS, 'a');
+		all.steady = false;
+		many_words(&all, "its merges looked up", SYMBOLS, 'a');
+	}
+	merge_release(&all);
+}
+
 int main(void)
 {
 	struct err e;
@@ -202,6 +247,7 @@ int main(void)
 	drawn_long_words(s, id);
 	doubling(s, id);
 	any_order();
+	each_set();
 	free(s);
 	free(id);
 	merge_release(&m);

@@ -69,7 +69,7 @@ static size_t plain(const char *s, size_t n, int32_t *ids)
 }
 
 /* narrow: as words.h keeps ids of a small vocabulary, if it is one; else as of a large one. */
-static void against_plain(const struct scan_isa *isa, const char *what, bool narrow)
+static void against_plain(const struct scan_isa *isa, const struct merge_isa *merging, const char *what, bool narrow)
 {
 	static char s[MAX];
 	static int32_t got[MAX + WORDS_SPARE], want[MAX];
@@ -84,6 +84,7 @@ static void against_plain(const struct scan_isa *isa, const char *what, bool nar
 	if (words_init(&w, &v, &m, sc.blanks, &e))
 		exit(1);
 	sc.isa = isa;
+	m.isa = merging;
 	w.narrow &= narrow;
 	for (int i = 0; i < TEXTS; i++) {
 		size_t n = draw_text(&draw, s), count;
@@ -243,8 +244,8 @@ static void with(const char *path, const char *what)
 		return;
 	}
 	for (int k = 0; scan_at(k); k++) {
-		against_plain(scan_at(k), what, true);
-		against_plain(scan_at(k), what, false);
+		against_plain(scan_at(k), merge_at(k), what, true);
+		against_plain(scan_at(k), merge_at(k), what, false);
 	}
 	close_vocab();
 }
