@@ -317,7 +317,7 @@ WITH_DOTS static void any_group_dots(float t[MOST][PANEL], const void *x, const 
 	}
 }
 #else
-#define any_group_dots(t, x, w, cols, ahead, r) any_group(t, x, w, cols, ahead, GEMM_Q8, r)
+#define any_group_dots(t, x, w, cols, ahead, r) any_group_q8(t, x, w, cols, r)
 #endif
 
 /* --- a product ------------------------------------------------------------------------ */
@@ -333,29 +333,34 @@ static int group_at(enum gemm_type type, int n, int g)
 	return (int)((int64_t)n * g / groups_of(type, n));
 }
 
-INLINE void group(float t[MOST][PANEL], const void *x, const void *w, int cols, const struct ahead *ahead,
-                  enum gemm_type type, const int r)
-{
-	if (type == GEMM_F32)
-		group_floats(t, x, w, cols, ahead, GEMM_F32, r);
-	else if (type == GEMM_BF16)
-		group_floats(t, x, w, cols, ahead, GEMM_BF16, r);
-	else
-		group_q8(t, x, w, cols, r);
-}
-
 /* A loop over rows of x knows their number only at run time, and registers want it before. */
 #define CASE(r) \
 	case r: \
-		if (r <= MOST) \
-			group(t, x, w, cols, ahead, type, r <= MOST ? r : 1); \
+		if (r <= MOST && type == GEMM_F32) \
+			group_floats(t, x, w, cols, ahead, GEMM_F32, r <= MOST ? r : 1); \
+		else if (r <= MOST) \
+			group_floats(t, x, w, cols, ahead, GEMM_BF16, r <= MOST ? r : 1); \
 		break;
-static void any_group(float t[MOST][PANEL], const void *x, const void *w, int cols, const struct ahead *ahead,
-                      enum gemm_type type, int r)
+static void any_group_floats(float t[MOST][PANEL], const void *x, const void *w, int cols, const struct ahead *ahead,
+                             enum gemm_type type, int r)
 {
 	switch (r) {
 		CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
 		CASE(13) CASE(14) CASE(15) CASE(16)
+	}
+}
+
+/* By itself: with the other types in one function gcc takes twice as long over it. */
+#define CASE_Q8(r) \
+	case r: \
+		if (r <= ROWS) \
+			group_q8(t, x, w, cols, r <= ROWS ? r : 1); \
+		break;
+static void any_group_q8(float t[MOST][PANEL], const void *x, const void *w, int cols, int r)
+{
+	switch (r) {
+		CASE_Q8(1) CASE_Q8(2) CASE_Q8(3) CASE_Q8(4) CASE_Q8(5) CASE_Q8(6)
+		CASE_Q8(7) CASE_Q8(8) CASE_Q8(9) CASE_Q8(10) CASE_Q8(11) CASE_Q8(12)
 	}
 }
 
@@ -416,8 +421,10 @@ static void run(const struct gemm_product *p, int from, int to)
 			expect(y, p->ldy, end - row);
 			if (dots)
 				any_group_dots(t, x, w, p->w.cols, &ahead, end - row);
+			else if (type == GEMM_Q8)
+				any_group_q8(t, x, w, p->w.cols, end - row);
 			else
-				any_group(t, x, w, p->w.cols, &ahead, type, end - row);
+				any_group_floats(t, x, w, p->w.cols, &ahead, type, end - row);
 			put(p, y, end - row, t, o, to - o < PANEL ? to - o : PANEL);
 			row = end;
 		}
