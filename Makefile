@@ -96,7 +96,10 @@ MAKERS := $(sort $(wildcard lib/text/*.[ch]))
 $(O)/lib/text/image.o: CPPFLAGS += -DIMAGE_VERSION=$(shell cat $(MAKERS) | cksum | cut -d' ' -f1)u
 $(O)/lib/text/image.o: $(MAKERS)
 # With all that UBSan checks in these, gcc takes a minute and a half at -O3; their tests take no longer at -O1.
-$(O)/lib/nx/gemm_isa.%.o: LESS = $(if $(filter san,$(FLAVOUR)),-O1)
+$(O)/lib/nx/gemm_isa.%.o: LESS = $(if $(filter san,$(FLAVOUR)),-O1,$(LEAST))
+$(O)/lib/nx/matmul_isa.%.o: LESS = $(LEAST)
+# The same checks of the fuzzers, but called, and what is unrolled does not tell where input leads.
+LEAST := $(if $(filter fuzz,$(FLAVOUR)),-fno-sanitize=fuzzer-no-link -mllvm -asan-instrumentation-with-call-threshold=0)
 define isa_rule
 $(O)/%_isa.$(1).o: %_isa.c
 	@mkdir -p $$(@D)
