@@ -42,6 +42,14 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* For functions of one use that would be large together: with a sanitizer's checks in them
+ * compilers take several times as long over all of them in one. */
+#ifdef __SANITIZE_ADDRESS__
+#define APART __attribute__((noinline)) static
+#else
+#define APART INLINE
+#endif
+
 /* In front of a loop over an array of registers, of at most 16 turns: they stay registers only where it is
  * unrolled before anything else is decided. */
 #ifdef __clang__

@@ -80,9 +80,13 @@ INLINE void tile(const struct place *t, const int r)
 #define EACH_ROWS(TILE) TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #endif
 
+#define TILE(n) APART void tile_f32_##n(const struct place *t) { tile(t, n); }
+EACH_ROWS(TILE)
+#undef TILE
+
 static void tile_f32(const struct place *t, int r)
 {
-#define TILE(n) case n: tile(t, n); return;
+#define TILE(n) case n: tile_f32_##n(t); return;
 	switch (r) {
 		EACH_ROWS(TILE)
 	}
@@ -157,9 +161,13 @@ WITH_DOTS INLINE void tile_of_pairs(const struct place *t, const int r)
 	finish(t, s, r);
 }
 
+#define TILE(n) WITH_DOTS APART void tile_pairs_##n(const struct place *t) { tile_of_pairs(t, n); }
+EACH_ROWS(TILE)
+#undef TILE
+
 WITH_DOTS static void tile_pairs(const struct place *t, int r)
 {
-#define TILE(n) case n: tile_of_pairs(t, n); return;
+#define TILE(n) case n: tile_pairs_##n(t); return;
 	switch (r) {
 		EACH_ROWS(TILE)
 	}
