@@ -295,7 +295,7 @@ killed() {
 	# step 5 is behind batch 4 of epoch 1; a far epoch's order would be drawn for ever
 	for n in "epoch 0" "epoch 2" "epoch 4611686018427387904" "at 0" "at 2" "at 3" "at 6" "at 7" "step 4" "step 6" "skipped 6" \
 		"skipped 9223372036854775807"; do
-		set_to ${n% *} ${n#* }
+		set_to "${n% *}" "${n#* }"
 		fails 1 timeout 20 "$BIN/nx-train" -q -m model --max-steps 10 --batch-size 2 --grad-accum 2 --sampler hf-4.25 \
 			-o b --resume ck few.jsonl
 		says "is no place in this run" err

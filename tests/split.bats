@@ -259,7 +259,7 @@ ids() {
 	"$BIN/split" -q --by i --test-size 0.5 --test /dev/null in >train &
 	pid=$!
 	{
-		for i in $(seq 20000); do echo "{\"i\": $i, \"x\": \"some text to fill a buffer\"}"; done
+		seq -f '{"i": %.0f, "x": "some text to fill a buffer"}' 20000
 		for _ in $(seq 50); do [ -s train ] && break || sleep 0.1; done
 		[ -s train ] && echo yes >streamed
 		echo '{"i": 0}'
