@@ -114,11 +114,13 @@ static int run(const struct child *c, char *const argv[], const char *package, s
 {
 	pid_t pid, got;
 	int status;
-	errno = start(c, argv, &pid);
-	if (errno == ENOENT || errno == ENOTDIR) /* the latter of an entry of PATH that is no directory */
+	int code = start(c, argv, &pid);
+	if (code == ENOENT || code == ENOTDIR) /* the latter of an entry of PATH that is no directory */
 		return err_data(e, "%s is not there: on Debian it is in the package %s", argv[0], package);
-	if (errno)
+	if (code) {
+		errno = code;
 		return err_io(e, "%s", argv[0]);
+	}
 	while ((got = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
 		;
 	if (got < 0)
