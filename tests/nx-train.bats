@@ -239,6 +239,7 @@ value() {
 		fails 2 "$BIN/nx-train" -q -m model --max-steps 1 --log $log -o made tokens.jsonl
 		says "nx-train: --log $log: records are read from that file" err
 		fails 2 "$BIN/nx-train" -q -m model --max-steps 1 --log $log -o made --eval tokens.jsonl - <kept
+		says "nx-train: --log $log: records are read from that file" err
 	done
 	same kept tokens.jsonl
 	[ ! -e made ]

@@ -4,6 +4,7 @@
  *
  *	ISA_TABLE(struct gemm, gemm_isa_) = {ISA_NAME, run, ...};     in gemm_isa.c
  *	ISA_CHOICE(struct gemm, gemm_isa_, gemm_at)                   in gemm.c
+ *	ISA_BEST(struct gemm, gemm_at, gemm_best)                     where the fastest is always wanted
  *
  * The sets are base/cpu.h's; ISA is the one that is compiled for. */
 #ifndef BASE_ISA_H
@@ -39,6 +40,16 @@
 		return i == CPU_BASE ? &stem##base : NULL; \
 	}
 #endif
+
+/* Defines best(): the last of the tables of at(). */
+#define ISA_BEST(type, at, best) \
+	const type *best(void) \
+	{ \
+		const type *last = NULL; \
+		for (int i = 0; at(i); i++) \
+			last = at(i); \
+		return last; \
+	}
 
 #define INLINE static inline __attribute__((always_inline))
 

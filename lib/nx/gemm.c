@@ -5,14 +5,7 @@
 #include <string.h>
 
 ISA_CHOICE(struct gemm, gemm_isa_, gemm_at)
-
-const struct gemm *gemm_best(void)
-{
-	const struct gemm *best = NULL;
-	for (int i = 0; gemm_at(i); i++)
-		best = gemm_at(i);
-	return best;
-}
+ISA_BEST(struct gemm, gemm_at, gemm_best)
 
 static size_t up(int n, int to)
 {

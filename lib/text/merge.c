@@ -13,14 +13,7 @@ static const uint32_t NONE = UINT32_MAX;    /* the rank of no merge, the place o
 /* --- which instructions ------------------------------------------------------------ */
 
 ISA_CHOICE(struct merge_isa, merge_isa_, merge_at)
-
-static const struct merge_isa *best_isa(void)
-{
-	const struct merge_isa *best = NULL;
-	for (int i = 0; merge_at(i); i++)
-		best = merge_at(i);
-	return best;
-}
+static ISA_BEST(struct merge_isa, merge_at, best_isa)
 
 /* --- the table of pairs ---------------------------------------------------------- */
 

@@ -11,6 +11,7 @@
 /* --- which instructions ------------------------------------------------------------ */
 
 ISA_CHOICE(struct scan_isa, scan_isa_, scan_at)
+static ISA_BEST(struct scan_isa, scan_at, best_isa)
 
 /* --- what the vocabulary says -------------------------------------------------------- */
 
@@ -91,8 +92,7 @@ static void init(struct scan *sc, const struct vocab *v, const struct added *raw
 	sc->raw = raw;
 	sc->nfc = v->rules.nfc;
 	sc->blanks = blank_runs(v);
-	for (int i = 0; scan_at(i); i++)
-		sc->isa = scan_at(i);
+	sc->isa = best_isa();
 	fill_nibbles(sc);
 }
 

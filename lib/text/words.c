@@ -286,8 +286,8 @@ static inline bool known(const struct words_short *p, struct key k, int32_t *ids
 
 /* --- pieces put off ----------------------------------------------------------------------- */
 
-/* A piece that the tables above do not know costs a hundred times what others cost, most of it waiting for
- * memory. So such pieces are put off, and worked out many at a time; their ids are then put in between. */
+/* A piece that the tables above do not know costs a hundred times what others cost. So such pieces are put off and
+ * worked out many at a time, which costs less where merge_has_lanes; their ids are then put in between. */
 enum { LATER = MERGE_JOBS, LATER_BYTES = MERGE_TOGETHER };
 _Static_assert((int)LATER_BYTES >= (int)WORDS_NARROW, "whole entries are copied");
 
@@ -313,6 +313,15 @@ struct sink {
 	size_t *ends, nends;
 };
 
+/* In the table of long pieces and of many ids. */
+static bool in_many(const struct words *w, const struct later_piece *p, int32_t *ids, size_t *count)
+{
+	if (p->n > WORDS_LONG)
+		return false;
+	struct long_key key = long_key_of(p->s, p->n);
+	return long_known(w, many_of(w, p->hash), &key, ids, count);
+}
+
 /* Asks for the tokens that pieces may be. */
 static void ask_tokens(const struct words *w, const struct later *l)
 {
@@ -329,50 +338,50 @@ static void ask_tokens(const struct words *w, const struct later *l)
 		__builtin_prefetch(t[i]->bytes);
 }
 
-/* Whether the piece is a token or remembered; its ids. */
-static bool found_later(struct words *w, const struct later_piece *p, int32_t *ids, size_t *count)
+/* Whether the piece is a token; which. */
+static bool is_token(const struct words *w, const struct later_piece *p, int32_t *ids, size_t *count)
 {
 	uint32_t x = p->n <= WORDS_SHORT ? *whole_of(w, p->hash, p->s, p->n) : NO_WORD;
-	if (x != NO_WORD) {
-		ids[0] = id_in(x);
-		*count = 1;
-		return true;
-	}
-	if (p->n > WORDS_LONG)
+	if (x == NO_WORD)
 		return false;
-	struct long_key key = long_key_of(p->s, p->n);
-	return long_known(w, many_of(w, p->hash), &key, ids, count);
+	ids[0] = id_in(x);
+	*count = 1;
+	return true;
 }
 
 static void remember(struct words *w, const struct later_piece *p, const int32_t *ids, size_t count)
 {
-	if (p->n > WORDS_SHORT || count > WORDS_SHORT_IDS) {
-		struct long_key key = long_key_of(p->s, p->n <= WORDS_LONG ? p->n : 0);
-		if (p->n <= WORDS_LONG)
-			long_remember(w, many_of(w, p->hash), &key, ids, count);
-		return;
+	if (p->n <= WORDS_SHORT && count <= WORDS_SHORT_IDS) {
+		struct words_short *x = few_of(w, p->hash) + 1;
+		x->key[0] = p->key.lo;
+		x->key[1] = p->key.hi | (uint64_t)count << COUNT_AT;
+		memcpy(x->id, ids, sizeof x->id);
+	} else if (p->n <= WORDS_LONG) {
+		struct long_key key = long_key_of(p->s, p->n);
+		long_remember(w, many_of(w, p->hash), &key, ids, count);
 	}
-	struct words_short *x = few_of(w, p->hash) + 1;
-	x->key[0] = p->key.lo;
-	x->key[1] = p->key.hi | (uint64_t)count << COUNT_AT;
-	memcpy(x->id, ids, sizeof x->id);
 }
 
 /* The ids of all that were put off. */
 static int work_out_all(struct words *w, struct later *l)
 {
 	struct merge_job job[LATER];
+	const struct later_piece *of[LATER];
 	size_t k = 0;
 	ask_tokens(w, l);
 	for (size_t i = 0; i < l->n; i++) {
 		const struct later_piece *p = &l->piece[i];
-		if (!found_later(w, p, l->ids[i], &l->count[i]))
+		if (is_token(w, p, l->ids[i], &l->count[i])) {
+			remember(w, p, l->ids[i], l->count[i]);
+		} else if (!in_many(w, p, l->ids[i], &l->count[i])) {
+			of[k] = p;
 			job[k++] = (struct merge_job){.s = p->s, .n = p->n, .ids = l->ids[i], .count = &l->count[i]};
+		}
 	}
-	if (merge_words(w->merge, job, k))
+	if (k && merge_words(w->merge, job, k))
 		return -1;
-	for (size_t i = 0; i < l->n; i++)
-		remember(w, &l->piece[i], l->ids[i], l->count[i]);
+	for (size_t i = 0; i < k; i++)
+		remember(w, of[i], job[i].ids, *job[i].count);
 	return 0;
 }
 
@@ -431,12 +440,7 @@ static bool second_of(struct words *w, const struct later_piece *p, int32_t *ids
 
 static bool is_remembered(struct words *w, const struct later_piece *p, int32_t *ids, size_t *count)
 {
-	if (p->n <= WORDS_SHORT)
-		return second_of(w, p, ids, count);
-	if (p->n > WORDS_LONG)
-		return false;
-	struct long_key key = long_key_of(p->s, p->n);
-	return long_known(w, many_of(w, p->hash), &key, ids, count);
+	return p->n <= WORDS_SHORT ? second_of(w, p, ids, count) : in_many(w, p, ids, count);
 }
 
 __attribute__((noinline)) static int other_piece(struct words *w, struct later *l, struct sink *to, const struct later_piece *p)
