@@ -18,19 +18,24 @@
 
 /* ROWS: the most rows in a group where there are several, MOST where there is one. WIDE: registers of a panel's
  * column that r rows are multiplied by at a time: enough sums for the multipliers' latency, and no more than
- * there are registers. */
+ * there are registers.
+ *
+ * Where a panel is for one group of few rows, FEW of float32 or FEW_NARROW of less, memory gives the pace, and what
+ * stands NEAR bytes ahead is asked for. Otherwise the next panel is, a part of it each time that this one is gone
+ * through: so memory works all the time. Without the widest registers more rows than a panel is gone through once
+ * for are never few. */
 #if defined __AVX512F__
-enum { ROWS = 12, MOST = 16 };
+enum { ROWS = 12, MOST = 16, FEW = 6, FEW_NARROW = 4 };
 #define WIDE(r) ((r) <= ROWS ? 2 : 1)
 #define low_half(v) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 16))
 #define high_half(v) _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32((int)0xFFFF0000)))
 #elif defined __AVX2__
-enum { ROWS = 6, MOST = ROWS };
+enum { ROWS = 6, MOST = ROWS, FEW = 2, FEW_NARROW = 2 };
 #define WIDE(r) ((r) <= 2 ? 4 : 2)
 #define low_half(v) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 16))
 #define high_half(v) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_srli_epi32(_mm256_castps_si256(v), 16), 16)) /* a mask would take a register */
 #else
-enum { ROWS = 4, MOST = ROWS };
+enum { ROWS = 4, MOST = ROWS, FEW = 1, FEW_NARROW = 1 };
 #define WIDE(r) ((r) == 1 ? 8 : 2)
 typedef uint32_t bits __attribute__((vector_size(16)));
 #define low_half(v) ((vec)((bits)(v) << 16))
@@ -42,11 +47,6 @@ enum {
 	BLOCK = GEMM_BLOCK,
 	/* A row of x lies in pieces of so many floats, a cache line, those of a group's rows in turn. */
 	LINE = 16,
-	/* Where a panel is for one group of few rows, so many of float32 or of less, memory gives the pace, and what
-	 * stands so many bytes ahead is asked for. Otherwise the next panel is, a part of it each time that this
-	 * one is gone through: so memory works all the time. */
-	FEW_WIDE = 6,
-	FEW = 4,
 	NEAR = 4096,
 	/* Cache lines of a panel, STEP columns of float32, behind which more are asked for. */
 	STEP = 4,
@@ -411,7 +411,7 @@ static void run(const struct gemm_product *p, int from, int to)
 	ptrdiff_t x_row = row_bytes(type, p->w.cols), panel = (ptrdiff_t)gemm_bytes(type, PANEL, p->w.cols);
 	float t[MOST][PANEL] __attribute__((aligned(64)));
 	bool dots = type == GEMM_Q8 && cpu_byte_dots();
-	int few = type == GEMM_F32 ? FEW_WIDE : FEW;
+	int few = type == GEMM_F32 ? FEW : FEW_NARROW;
 	for (int o = from; o < to; o += PANEL)
 		for (int g = 0, row = 0; row < p->n; g++) {
 			int end = group_at(type, p->n, g + 1);
