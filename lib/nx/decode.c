@@ -281,7 +281,7 @@ static void run_stage(struct decode *d, const struct step *s, int n)
 	int threads = pool_threads(d->pool);
 	struct step own[STEPS];
 	struct stage t = {d, own, n, (s->p.n + CHUNK - 1) / CHUNK, 1};
-	/* so that all end together, also where one is held up; slices of few rows are soon done, and begin in new panels */
+	/* so that all end together, also where one is held up; slices of few rows are short as they are */
 	int wanted = threads == 1 ? 1 : threads * (t.chunks == 1 ? 4 : 16);
 	for (int i = 0; i < n; i++) {
 		own[i] = s[i];

@@ -22,8 +22,8 @@
  *
  * Where a panel is for one group of few rows, FEW of float32 or FEW_NARROW of less, memory gives the pace, and what
  * stands NEAR bytes ahead is asked for. Otherwise the next panel is, a part of it each time that this one is gone
- * through: so memory works all the time. Without the widest registers more rows than a panel is gone through once
- * for are never few. */
+ * through: so memory works all the time. Rows for which a panel is gone through more than once are not few: only
+ * the first time would wait for memory. */
 #if defined __AVX512F__
 enum { ROWS = 12, MOST = 16, FEW = 6, FEW_NARROW = 4 };
 #define WIDE(r) ((r) <= ROWS ? 2 : 1)
