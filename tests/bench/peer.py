@@ -120,9 +120,12 @@ def generate(path, count, prompts=1):
     with torch.no_grad():
         run = lambda n: model.generate(ids, attention_mask=mask, do_sample=False, min_new_tokens=n, max_new_tokens=n, pad_token_id=0)
         run(4)
-        start = time.perf_counter()
-        run(int(count))
-    return time.perf_counter() - start
+        seconds = []
+        for n in (1, int(count) + 1):
+            start = time.perf_counter()
+            run(n)
+            seconds.append(time.perf_counter() - start)
+    return seconds[1] - seconds[0]  # of `count` tokens behind the first, as nx-generate --timing counts
 
 
 print({"encode": encode, "gigatoken": gigatoken, "bpe_train": bpe_train, "train": train, "step": step, "generate": generate}[sys.argv[1]](*sys.argv[2:]))
