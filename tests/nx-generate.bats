@@ -2,15 +2,17 @@
 # nx-generate: HF's ids on a tiny model, the limits, prompts of every kind, and what goes wrong.
 load helper
 
-# Made once: the small files of the examples in $S, and tiny model A of tests/unit/tiny.h (no tokenizer) in $S/tiny.
+# Made once: the small files of the examples in $S, and tiny models A and E of tests/unit/tiny.h (no tokenizers) in $S/tiny and $S/wide.
 setup_file() {
 	S=$BATS_FILE_TMPDIR/s
+	local units=$ROOT/build/rel/unit
 	mkdir "$S"
 	BIN=$BIN "$ROOT/tests/small-files" "$S"
 	case $BIN in
-	*/build/*/bin) "${BIN%/bin}/unit/tinydir" A "$S/tiny" ;;
-	*) "$ROOT/build/rel/unit/tinydir" A "$S/tiny" ;;
+	*/build/*/bin) units=${BIN%/bin}/unit ;;
 	esac
+	"$units/tinydir" A "$S/tiny"
+	"$units/tinydir" E "$S/wide"
 	export S
 }
 
@@ -507,6 +509,17 @@ golden() {
 	"$BIN/nx-generate" -m tiny --max-new-tokens 40 --min-new-tokens 40 in >out
 	[ "$(ids output_ids out | wc -w)" -eq 40 ]
 	run ! grep -qE '(42|96)[],]' <(sed 's/.*output_ids//' out)
+}
+
+@test "the likeliest tokens are those of the whole head, which --logprobs looks at" {
+	for i in 1 2 3; do echo "{\"input_ids\": [$((700 * i)), 5, $((2900 - i)), 1]}"; done >in
+	for how in '--batch 1' '--batch 3' '--dtype bf16' '--threads 2'; do
+		# shellcheck disable=SC2086  # an option and its value
+		"$BIN/nx-generate" -m "$S/wide" $how --max-new-tokens 60 --ignore-eos in >out
+		# shellcheck disable=SC2086
+		"$BIN/nx-generate" -m "$S/wide" $how --max-new-tokens 60 --ignore-eos --logprobs 0 in >whole
+		[ "$(ids output_ids out)" = "$(ids output_ids whole)" ]
+	done
 }
 
 @test "--logprobs tells the model's own, --plain writes text, --truncation-side right keeps the beginning" {

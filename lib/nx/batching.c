@@ -38,17 +38,20 @@ int batching_join(struct batching *b, struct batching_seat *seat, struct err *e)
 
 int batching_step(struct batching *b, bool *prompts, struct err *e)
 {
+	bool largest = true;
 	*prompts = false;
 	for (int i = 0; i < b->n; i++) {
 		struct batching_seat *s = b->order[i];
 		size_t fed = (size_t)decode_seq_length(s->seq);
 		b->part[i] = (struct decode_part){s->seq, s->g.ids + fed, (int)(s->g.n - fed)};
 		*prompts |= fed == 0;
+		largest = largest && generate_wants_largest(&s->g);
 	}
+	decode_only_largest(b->d, largest);
 	if (decode_parts(b->d, b->part, b->n, e))
 		return -1;
 	for (int i = 0; i < b->n; i++)
-		if (generate_next(&b->order[i]->g, b->s, decode_row(b->d, i), e))
+		if (generate_from(&b->order[i]->g, b->s, b->d, i, e))
 			return -1;
 	return 0;
 }

@@ -298,6 +298,7 @@ int beam_run(struct beam *b, const struct beam_rules *br, const struct generate_
 	int parent[BEAM_MAX] = {0};
 	if (begin(b, br, r, d, n, e))
 		return -1;
+	decode_only_largest(d, false);
 	while (!b->ended) {
 		struct decode_part part[BEAM_MAX] = {{b->seq[0], prompt, n}};
 		bool first = b->n == 0;

@@ -1,10 +1,12 @@
 #include "nx/decode.h"
+#include "base/cpu.h"
 #include "base/pages.h"
 #include "base/pool.h"
 #include "nx/attention.h"
 #include "nx/gemm.h"
 #include "nx/kernel.h"
 #include "nx/kvcache.h"
+#include "nx/shortlist.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -45,6 +47,15 @@ struct span {
 	bool last; /* the part ends here: its logits are wanted */
 };
 
+/* Where only the largest logit is asked. */
+struct largest {
+	bool asked, useless; /* useless: lists were too long too often */
+	int calls, failures; /* that asked; whose lists were too long */
+	struct shortlist list;
+	int32_t *id; /* (cap) of the parts of the last call: those found, -1 where its logits are there */
+	int cap;
+};
+
 struct decode {
 	const struct frozen *f;
 	struct frozen view; /* what f is where the weights were a model's */
@@ -59,6 +70,7 @@ struct decode {
 	size_t strip, scratch_n; /* floats of one thread's, of all */
 	float *logits;           /* (parts of the last call, vocab) */
 	int logits_cap;
+	struct largest most;
 	struct decode_seq own;
 };
 
@@ -264,7 +276,7 @@ static void multiply_slice(const struct stage *s, const struct step *t, int chun
 	if (t->activate) {
 		multiply_active(s->d, t, p, at, from, to);
 	} else if (from < to) {
-		p.y += (size_t)at * (size_t)p.ldy + (size_t)from;
+		p.y += (size_t)at * (size_t)p.ldy + (size_t)(p.peaks ? from / GEMM_PANEL : from);
 		multiply_wanted(s->d, t, p, from, to);
 	}
 }
@@ -447,13 +459,84 @@ static void layer(struct decode *d, int l)
 	run_stage(d, &down, 1);
 }
 
+/* --- the head -------------------------------------------------------------------------- */
+
+/* To narrow the head takes about as long as READS products with it: after as many, which all may have been, it is done. */
+enum { READS = 4, FAILURES = 8 };
+
+/* Whether a list for n rows costs less than it saves: without dot products of bytes eight bits are multiplied no
+ * faster than 32, so that there must be few rows, which wait for memory. */
+static bool worth_a_list(const struct decode *d, int n)
+{
+	enum gemm_type type = frozen_head(d->f)->type;
+	return d->most.asked && !d->most.useless && (cpu_byte_dots() ? type != GEMM_Q8 : type == GEMM_F32 && n <= 4);
+}
+
+/* Before a call for the logits of n parts. */
+static int ready_largest(struct decode *d, int n, struct err *e)
+{
+	struct largest *m = &d->most;
+	if (n > m->cap) {
+		m->cap = 0;
+		free(m->id);
+		if (!(m->id = malloc((size_t)n * sizeof *m->id)))
+			return err_mem(e);
+		m->cap = n;
+	}
+	memset(m->id, -1, (size_t)n * sizeof *m->id);
+	if (!worth_a_list(d, n))
+		return 0;
+	if (m->calls < READS) {
+		m->calls++;
+		return 0;
+	}
+	if (!m->list.w.v && shortlist_open(&m->list, d->gm, frozen_head(d->f), d->pool, e))
+		return -1;
+	return shortlist_room(&m->list, n, e);
+}
+
+/* The largest logits of the last rows into id. Returns whether they are found: not where lists are long. */
+static bool find_largest(struct decode *d, struct step head, int32_t *id)
+{
+	struct largest *m = &d->most;
+	if (!worth_a_list(d, d->nlast) || !m->list.w.v || d->nlast > m->list.cap)
+		return false;
+	head.p.w = m->list.w;
+	head.p.y = m->list.peaks;
+	head.p.ldy = m->list.panels;
+	head.p.peaks = true;
+	run_stage(d, &head, 1);
+	if (shortlist_find(&m->list, d->pool, d->r.h, d->nlast) >= 0) {
+		memcpy(id, m->list.id, (size_t)d->nlast * sizeof *id);
+		return true;
+	}
+	if (++m->failures == FAILURES) {
+		m->useless = true;
+		shortlist_release(&m->list);
+	}
+	return false;
+}
+
+float *decode_row(struct decode *d, int i)
+{
+	return d->logits + (size_t)i * (size_t)d->f->cfg.vocab;
+}
+
+/* The logits of the parts that end in the piece in hand, the first of which is part `at` of the call, or their largest. */
+static void run_head(struct decode *d, int at)
+{
+	const struct params *lay = &d->f->lay;
+	struct step head = normed(d, product(d, decode_row(d, at), d->r.x, d->nlast, frozen_head(d->f), SIZE_MAX), lay->lnf_w, lay->lnf_b);
+	if (!find_largest(d, head, d->most.id + at))
+		run_stage(d, &head, 1);
+}
+
 /* --- feeding -------------------------------------------------------------------- */
 
-/* The piece in hand through all layers; logits go to y (nlast, vocab). */
-static void run_piece(struct decode *d, float *y)
+/* The piece in hand through all layers; the first part that ends in it is part `at` of the call. */
+static void run_piece(struct decode *d, int at)
 {
 	const struct config *c = &d->f->cfg;
-	const struct params *lay = &d->f->lay;
 	for (struct span *s = d->span; s < d->span + d->nspan; s++)
 		for (int i = 0; i < s->n; i++)
 			frozen_embed(d->f, s->ids[i], d->r.x + (size_t)(s->at + i) * (size_t)c->hidden);
@@ -461,10 +544,8 @@ static void run_piece(struct decode *d, float *y)
 		layer(d, l);
 	for (struct span *s = d->span; s < d->span + d->nspan; s++)
 		s->seq->kv.len += s->n;
-	if (d->nlast) {
-		struct step head = normed(d, product(d, y, d->r.x, d->nlast, frozen_head(d->f), SIZE_MAX), lay->lnf_w, lay->lnf_b);
-		run_stage(d, &head, 1);
-	}
+	if (d->nlast)
+		run_head(d, at);
 	d->nspan = d->nrows = d->nlast = 0;
 }
 
@@ -490,7 +571,7 @@ static void run_parts(struct decode *d, const struct decode_part *parts, int n)
 		}
 		if (k == 0 || d->nrows == PIECE || i == n || done) {
 			int ended = d->nlast;
-			run_piece(d, d->logits + (size_t)from * (size_t)d->f->cfg.vocab);
+			run_piece(d, from);
 			from += ended;
 		}
 	}
@@ -515,15 +596,21 @@ int decode_parts(struct decode *d, const struct decode_part *parts, int n, struc
 		if (kvcache_grow(&p->seq->kv, p->seq->kv.len + p->nids, &p->seq->kv, e))
 			return -1;
 	if (grow_rows(d, total < PIECE ? (int)total : PIECE, e) || grow_logits(d, n, e) || grow_scratch(d, longest, e) ||
-	    attention_angles_upto(&d->angles, c, longest, e))
+	    attention_angles_upto(&d->angles, c, longest, e) || ready_largest(d, n, e))
 		return -1;
 	run_parts(d, parts, n);
 	return 0;
 }
 
-float *decode_row(struct decode *d, int i)
+void decode_only_largest(struct decode *d, bool only)
 {
-	return d->logits + (size_t)i * (size_t)d->f->cfg.vocab;
+	d->most.asked = only;
+}
+
+int32_t decode_largest(const struct decode *d, int i)
+{
+	int vocab = d->f->cfg.vocab;
+	return d->most.id[i] >= 0 ? d->most.id[i] : d->kr->argmax(d->logits + (size_t)i * (size_t)vocab, vocab);
 }
 
 /* --- the engine ------------------------------------------------------------------- */
@@ -596,6 +683,8 @@ void decode_close(struct decode *d)
 	free(d->r.own);
 	free(d->scratch);
 	free(d->logits);
+	free(d->most.id);
+	shortlist_release(&d->most.list);
 	kvcache_release(&d->own.kv);
 	attention_angles_release(&d->angles);
 	frozen_release(&d->view);

@@ -20,8 +20,9 @@
  * are divided into calls matters up to rounding, too.
  *
  * Memory: a sequence takes 2 * layers * hidden floats a token, and doubles its
- * room as it grows; the engine activations of at most 512 tokens and the logits
- * of the last call. One thread at a time may use an engine and its sequences. */
+ * room as it grows; the engine activations of at most 512 tokens, the logits of
+ * the last call and, where only the largest is asked, a byte for each weight of the
+ * head. One thread at a time may use an engine and its sequences. */
 #ifndef NX_DECODE_H
 #define NX_DECODE_H
 
@@ -50,10 +51,15 @@ struct decode_part {
 	const int32_t *ids;
 	int nids; /* >= 1 */
 };
+/* For the calls to come: only decode_largest is asked, and no row of logits is there. After a few such calls it
+ * takes less than all of them (nx/shortlist.h). At first: rows are. */
+void decode_only_largest(struct decode *d, bool only);
 /* An id outside the vocabulary is ERR_DATA and leaves everything as it was, as want of memory does. */
 int decode_parts(struct decode *d, const struct decode_part *parts, int n, struct err *e);
 /* Logits behind the last token of part i of the last call; valid until the next. The caller may write into them. */
 float *decode_row(struct decode *d, int i);
+/* The id of the largest of them, of equal ones the first, whatever was asked for; -1 if one is NaN. */
+int32_t decode_largest(const struct decode *d, int i);
 
 /* The engine's own sequence. */
 void decode_reset(struct decode *d);

@@ -54,6 +54,7 @@ struct gemm_product {
 	struct gemm_matrix w;
 	const float *bias; /* (w.rows) or NULL */
 	bool add;
+	bool peaks; /* instead: y[i][p] = the largest of x[i] times a row of panel from / GEMM_PANEL + p, without bias; no NaN */
 };
 
 struct gemm {

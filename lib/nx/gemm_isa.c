@@ -376,6 +376,20 @@ INLINE void put_row(float *y, const float *t, const float *bias, bool add, const
 	memcpy(y, v, (size_t)m * sizeof *v);
 }
 
+/* The largest of m sums of each row, into one column of y. */
+static void put_peaks(float *y, int ldy, int r, float t[MOST][PANEL], int m)
+{
+	for (int i = 0; i < r; i++, y += ldy) {
+		float most = t[i][0];
+		for (int l = m; l < PANEL; l++) /* beyond the matrix */
+			t[i][l] = most;
+#pragma omp simd reduction(max : most)
+		for (int l = 0; l < PANEL; l++)
+			most = t[i][l] > most ? t[i][l] : most;
+		*y = most;
+	}
+}
+
 /* Sums into rows of m columns of y, which are those of w's rows from o on. */
 static void put(const struct gemm_product *p, float *y, int r, float t[MOST][PANEL], int o, int m)
 {
@@ -416,16 +430,21 @@ static void run(const struct gemm_product *p, int from, int to)
 		for (int g = 0, row = 0; row < p->n; g++) {
 			int end = group_at(type, p->n, g + 1);
 			const char *x = (const char *)p->x + row * x_row, *w = (const char *)p->w.v + o / PANEL * panel;
-			float *y = p->y + (ptrdiff_t)row * p->ldy + (o - from);
+			float *y = p->y + (ptrdiff_t)row * p->ldy + (p->peaks ? (o - from) / PANEL : o - from);
+			int m = to - o < PANEL ? to - o : PANEL;
 			struct ahead ahead = {p->n <= few ? NULL : w + panel, panel, g, groups_of(type, p->n)};
-			expect(y, p->ldy, end - row);
+			if (!p->peaks)
+				expect(y, p->ldy, end - row);
 			if (dots)
 				any_group_dots(t, x, w, p->w.cols, &ahead, end - row);
 			else if (type == GEMM_Q8)
 				any_group_q8(t, x, w, p->w.cols, end - row);
 			else
 				any_group_floats(t, x, w, p->w.cols, &ahead, type, end - row);
-			put(p, y, end - row, t, o, to - o < PANEL ? to - o : PANEL);
+			if (p->peaks)
+				put_peaks(y, p->ldy, end - row, t, m);
+			else
+				put(p, y, end - row, t, o, m);
 			row = end;
 		}
 }

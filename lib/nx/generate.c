@@ -110,16 +110,34 @@ int generate_take_id(struct generate *g, int32_t id, struct err *e)
 	return g->r->text ? settle(g, e) : 0;
 }
 
+/* Ids that end the answer and must not yet be chosen. */
+static int banned(const struct generate *g)
+{
+	return (int64_t)(g->n - g->prompt) < g->r->min_new ? g->r->neos : 0;
+}
+
+bool generate_wants_largest(const struct generate *g)
+{
+	return !g->r->sample.random && !penalty_any(&g->r->sample.penalty) && !g->r->logprobs && banned(g) == 0;
+}
+
 int generate_next(struct generate *g, struct sample *s, const float *logits, struct err *e)
 {
 	const struct generate_rules *r = g->r;
 	const struct penalty_history h = {g->ids, g->n, g->prompt};
-	int64_t done = (int64_t)(g->n - g->prompt);
 	int32_t id;
-	if (sample_token(s, &r->sample, logits, &h, r->eos, done < r->min_new ? r->neos : 0, &g->rng, &id, e) ||
+	if (sample_token(s, &r->sample, logits, &h, r->eos, banned(g), &g->rng, &id, e) ||
 	    (r->logprobs && keep_logprobs(g, s, logits, id, e)))
 		return -1;
 	return generate_take_id(g, id, e);
+}
+
+int generate_from(struct generate *g, struct sample *s, struct decode *d, int i, struct err *e)
+{
+	if (!generate_wants_largest(g))
+		return generate_next(g, s, decode_row(d, i), e);
+	int32_t id = decode_largest(d, i);
+	return id < 0 ? sample_damaged(e) : generate_take_id(g, id, e);
 }
 
 void generate_release(struct generate *g)
@@ -136,7 +154,8 @@ int generate_run(struct generate *g, struct sample *s, struct decode *d, generat
 	size_t n = g->n;
 	decode_reset(d);
 	while (g->end == GENERATE_ON) {
-		if (decode_feed(d, feed, (int)n, e) || generate_next(g, s, decode_logits(d), e) || take(arg, g, e))
+		decode_only_largest(d, generate_wants_largest(g));
+		if (decode_feed(d, feed, (int)n, e) || generate_from(g, s, d, 0, e) || take(arg, g, e))
 			return -1;
 		feed = g->ids + g->n - 1;
 		n = 1;

@@ -78,8 +78,13 @@ int64_t generate_room(const struct generate_rules *r, int64_t n);
  * its number among all that were read, from 0; sequence: of several answers to it, from 0. */
 int generate_begin(struct generate *g, const struct generate_rules *r, const int32_t *prompt, size_t n, uint64_t record,
                    uint32_t sequence, struct err *e);
+/* Whether the next token is that of the largest logit, whatever the others are. */
+bool generate_wants_largest(const struct generate *g);
 /* Chooses the next token and sees what follows from it. */
 int generate_next(struct generate *g, struct sample *s, const float *logits, struct err *e);
+/* The same from part i of an engine's last call, before which it was asked for the largest logits alone only if
+ * every sequence in it wants no more. */
+int generate_from(struct generate *g, struct sample *s, struct decode *d, int i, struct err *e);
 /* The same for a token that somebody else chose. */
 int generate_take_id(struct generate *g, int32_t id, struct err *e);
 int32_t generate_last(const struct generate *g); /* the token chosen last */

@@ -3,6 +3,7 @@
 #include "tiny.h"
 
 #include "nx/decode.h"
+#include "nx/kernel.h"
 
 enum { N = 1200, V = 97 };
 
@@ -191,9 +192,74 @@ static void copies(void)
 	model_release(&m);
 }
 
+/* nseq sequences, which go on with the likeliest token each, in an engine that is asked for all logits and in one
+ * that is asked for the largest alone until the last call. */
+static void largest(char which, int nseq, int threads)
+{
+	enum { CALLS = 30, ASKED = 3 };
+	struct model m;
+	struct err e;
+	int same = 1;
+	tiny_model(&m, which);
+	struct decode *all = decode_open(&m, threads, &e), *most = decode_open(&m, threads, &e);
+	struct decode_seq *a[SEQS], *b[SEQS];
+	int32_t next[SEQS][ASKED];
+	for (int s = 0; s < nseq; s++) {
+		a[s] = decode_seq_open(all, &e);
+		b[s] = decode_seq_open(most, &e);
+		memcpy(next[s], ids + 7 * s, sizeof next[s]);
+	}
+	for (int t = 0; t < CALLS && same; t++) {
+		struct decode_part of_all[SEQS], of_most[SEQS];
+		for (int s = 0; s < nseq; s++) {
+			of_all[s] = (struct decode_part){a[s], next[s], t == 0 ? ASKED : 1};
+			of_most[s] = (struct decode_part){b[s], next[s], t == 0 ? ASKED : 1};
+		}
+		decode_only_largest(most, t + 1 < CALLS);
+		same &= decode_parts(all, of_all, nseq, &e) == 0 && decode_parts(most, of_most, nseq, &e) == 0;
+		for (int s = 0; s < nseq; s++) {
+			next[s][0] = kernel_best()->argmax(decode_row(all, s), decode_vocab(all));
+			same &= decode_largest(all, s) == next[s][0] && decode_largest(most, s) == next[s][0];
+			if (t + 1 == CALLS)
+				same &= memcmp(decode_row(all, s), decode_row(most, s), (size_t)decode_vocab(all) * sizeof(float)) == 0;
+		}
+	}
+	TEST(same, "%c, %d sequences, %d threads: the largest logit is that of all", which, nseq, threads);
+	for (int s = 0; s < nseq; s++) {
+		decode_seq_close(a[s]);
+		decode_seq_close(b[s]);
+	}
+	decode_close(all);
+	decode_close(most);
+	model_release(&m);
+}
+
+/* Without a number among the logits there is no largest. */
+static void damaged(void)
+{
+	struct model m;
+	struct err e;
+	int ok = 1;
+	tiny_model(&m, 'E');
+	m.w[m.lay.layer[1].down_b] = m.w[m.lay.layer[1].dense_b] = 3e38f; /* each of them finite */
+	struct decode *d = decode_open(&m, 1, &e);
+	decode_only_largest(d, true);
+	for (int i = 0; i < 20; i++)
+		ok &= decode_feed(d, ids + i, 1, &e) == 0 && decode_largest(d, 0) == kernel_best()->argmax(decode_row(d, 0), m.cfg.vocab);
+	TEST(ok && decode_largest(d, 0) == -1, "where numbers run over the largest is looked for among all logits, and is none");
+	decode_close(d);
+	model_release(&m);
+}
+
 int main(void)
 {
 	sequence();
+	largest('E', 1, 1);
+	largest('E', 3, 2);
+	largest('E', SEQS, 2);
+	largest('A', 2, 1); /* so small a head that lists are most of it */
+	largest('C', 1, 2);
+	damaged();
 	for (const char *w = "ABCD"; *w; w++)
 		many(*w);
 	copies();

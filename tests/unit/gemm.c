@@ -164,6 +164,32 @@ static int tables_agree(const struct gemm *g, enum gemm_type type, int rows, int
 	return same;
 }
 
+/* The largest of each panel's products of a row, panels from the second on. */
+static int peaks_agree(const struct gemm *g, enum gemm_type type, int n, int cols)
+{
+	enum { MANY = (ROWS + GEMM_PANEL - 1) / GEMM_PANEL };
+	static float all[40 * ROWS], peaks[40 * MANY];
+	uint32_t s = 6;
+	int same = 1;
+	fill(w, (size_t)ROWS * cols, &s);
+	fill(x, (size_t)n * cols, &s);
+	struct gemm_product p = {.y = all, .ldy = ROWS, .w = matrix(g, packed, type, ROWS, cols)};
+	prepare(g, &p, x, cols, n);
+	g->run(&p, 0, ROWS);
+	p.y = peaks;
+	p.ldy = MANY - 1;
+	p.peaks = true;
+	g->run(&p, GEMM_PANEL, ROWS);
+	for (int i = 0; i < n; i++)
+		for (int k = 1; k < MANY; k++) {
+			float most = -INFINITY;
+			for (int o = k * GEMM_PANEL; o < ROWS && o < (k + 1) * GEMM_PANEL; o++)
+				most = fmaxf(most, all[i * ROWS + o]);
+			same &= peaks[i * (MANY - 1) + k - 1] == most;
+		}
+	return same;
+}
+
 static void products(const struct gemm *g, enum gemm_type type, const char *name)
 {
 	double bad = 0;
@@ -183,6 +209,10 @@ static void products(const struct gemm *g, enum gemm_type type, const char *name
 	TEST(same, "%s, %s: a row alone, a panel at a time and widened weights give the same bits", g->name, name);
 	same = tables_agree(g, type, ROWS, COLS) && tables_agree(g, type, 64, 64) && tables_agree(g, type, 5, 33);
 	TEST(same, "%s, %s: packed as the plainest table packs", g->name, name);
+	same = 1;
+	for (int n = 1; n <= 40; n++)
+		same &= peaks_agree(g, type, n, COLS - n);
+	TEST(same, "%s, %s: peaks are the largest of each panel", g->name, name);
 }
 
 /* Numbers that are none come out as such, and those next to nothing as nothing. */

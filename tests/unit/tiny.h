@@ -1,4 +1,4 @@
-/* tiny.h - three tiny models whose weights come from a formula, so that C and
+/* tiny.h - tiny models whose weights come from a formula, so that C and
  * PyTorch (tests/reference/tinyweights.py, the same formulas) build the same ones.
  *
  *	struct model m;
@@ -7,7 +7,7 @@
  *	model_release(&m);                 'C' tied head, rotary 0.5, gelu_new, no attention biases
  *	tiny_dir("dir", 'A');              writes the model as a directory
  *
- * and a fourth that is C's alone: 'D' is 'A' with heads as large as a panel of weights.
+ * and two that are C's alone: 'D' is 'A' with heads as large as a panel of weights, 'E' is 'A' with 3000 words.
  *
  * Element j of the tensor called name is base + amp * u(fnv1a32(name), j), rounded
  * to float; u is an integer hash scaled to [-1, 1). LayerNorm weights: 1 + 0.25 u;
@@ -60,6 +60,8 @@ static inline struct config tiny_config(char which)
 		c.tied = true, c.attn_bias = false, c.act = CONFIG_GELU_NEW;
 	} else if (which == 'D') {
 		c.hidden = 64, c.head_dim = 32;
+	} else if (which == 'E') {
+		c.vocab = 3000;
 	}
 	return c;
 }
