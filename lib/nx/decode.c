@@ -506,10 +506,8 @@ static bool find_largest(struct decode *d, struct step head, int32_t *id)
 	head.p.ldy = m->list.panels;
 	head.p.peaks = true;
 	run_stage(d, &head, 1);
-	if (shortlist_find(&m->list, d->pool, d->r.h, d->nlast) >= 0) {
-		memcpy(id, m->list.id, (size_t)d->nlast * sizeof *id);
+	if (shortlist_find(&m->list, d->pool, d->r.h, d->nlast, id) >= 0)
 		return true;
-	}
 	if (++m->failures == FAILURES) {
 		m->useless = true;
 		shortlist_release(&m->list);

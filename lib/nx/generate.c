@@ -140,6 +140,13 @@ int generate_from(struct generate *g, struct sample *s, struct decode *d, int i,
 	return id < 0 ? sample_damaged(e) : generate_take_id(g, id, e);
 }
 
+int generate_step(struct generate *g, struct sample *s, struct decode *d, struct err *e)
+{
+	size_t fed = (size_t)decode_length(d);
+	decode_only_largest(d, generate_wants_largest(g));
+	return decode_feed(d, g->ids + fed, (int)(g->n - fed), e) || generate_from(g, s, d, 0, e) ? -1 : 0;
+}
+
 void generate_release(struct generate *g)
 {
 	free(g->ids);
@@ -150,15 +157,9 @@ void generate_release(struct generate *g)
 
 int generate_run(struct generate *g, struct sample *s, struct decode *d, generate_take *take, void *arg, struct err *e)
 {
-	const int32_t *feed = g->ids;
-	size_t n = g->n;
 	decode_reset(d);
-	while (g->end == GENERATE_ON) {
-		decode_only_largest(d, generate_wants_largest(g));
-		if (decode_feed(d, feed, (int)n, e) || generate_from(g, s, d, 0, e) || take(arg, g, e))
+	while (g->end == GENERATE_ON)
+		if (generate_step(g, s, d, e) || take(arg, g, e))
 			return -1;
-		feed = g->ids + g->n - 1;
-		n = 1;
-	}
 	return 0;
 }

@@ -85,6 +85,8 @@ int generate_next(struct generate *g, struct sample *s, const float *logits, str
 /* The same from part i of an engine's last call, before which it was asked for the largest logits alone only if
  * every sequence in it wants no more. */
 int generate_from(struct generate *g, struct sample *s, struct decode *d, int i, struct err *e);
+/* The same from an engine for one sequence, which is fed the ids that it has not had. */
+int generate_step(struct generate *g, struct sample *s, struct decode *d, struct err *e);
 /* The same for a token that somebody else chose. */
 int generate_take_id(struct generate *g, int32_t id, struct err *e);
 int32_t generate_last(const struct generate *g); /* the token chosen last */

@@ -37,11 +37,9 @@ static void free_room(struct shortlist *s)
 	free(s->listed);
 	free(s->n);
 	free(s->found);
-	free(s->id);
 	s->peaks = s->ready = NULL;
 	s->listed = s->n = NULL;
 	s->found = NULL;
-	s->id = NULL;
 	s->cap = 0;
 }
 
@@ -61,8 +59,7 @@ int shortlist_room(struct shortlist *s, int n, struct err *e)
 	s->listed = calloc(rows * panels, sizeof *s->listed);
 	s->n = calloc(rows, sizeof *s->n);
 	s->found = calloc(rows * panels, sizeof *s->found);
-	s->id = calloc(rows, sizeof *s->id);
-	if (!s->peaks || !s->ready || !s->listed || !s->n || !s->found || !s->id) {
+	if (!s->peaks || !s->ready || !s->listed || !s->n || !s->found) {
 		free_room(s);
 		return err_mem(e);
 	}
@@ -162,7 +159,7 @@ static void multiply_listed(void *arg, int i)
 	s->found[i] = (struct shortlist_found){y[most], from + most};
 }
 
-int shortlist_find(struct shortlist *s, struct pool *pool, const float *x, int n)
+int shortlist_find(struct shortlist *s, struct pool *pool, const float *x, int n, int32_t *id)
 {
 	struct finding f = {s, x};
 	pool_run(pool, n, list_row, &f);
@@ -173,7 +170,7 @@ int shortlist_find(struct shortlist *s, struct pool *pool, const float *x, int n
 	for (int row = 0, i = 0; row < n; row++)
 		for (int end = i + s->n[row], best = i; i < end; i++) {
 			best = s->found[i].most > s->found[best].most ? i : best;
-			s->id[row] = s->found[best].id;
+			id[row] = s->found[best].id;
 		}
 	return total;
 }

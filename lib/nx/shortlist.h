@@ -4,8 +4,7 @@
  *	if (shortlist_open(&s, gm, head, pool, &e)) ...            once a head
  *	if (shortlist_room(&s, n, &e)) ...
  *	...s.peaks = the peaks of n rows of x times s.w, by gm...
- *	if (shortlist_find(&s, pool, x, n) < 0) ...else all of x times the head is needed...
- *	use s.id[0], ...
+ *	if (shortlist_find(&s, pool, x, n, id) < 0) ...all of x times the head is needed...
  *	shortlist_release(&s);
  *
  * s.w is the head in eight bits. How far a product q[o] with it can be from that with
@@ -44,17 +43,16 @@ struct shortlist {
 	int *listed;          /* (cap, panels) */
 	int *n;               /* (cap) how many of them */
 	struct shortlist_found *found; /* (cap, panels) for each that is listed */
-	int32_t *id;          /* (cap) */
 };
 
 /* head: GEMM_F32 or GEMM_BF16, of finite weights, as gm packed them; it must outlive s. -1: no memory, and w.v is NULL. */
 int shortlist_open(struct shortlist *s, const struct gemm *gm, const struct gemm_matrix *head, struct pool *pool, struct err *e);
 /* Room for n rows. On failure there is none. */
 int shortlist_room(struct shortlist *s, int n, struct err *e);
-/* x: (n, head.cols), whose peaks with s.w are in s->peaks. s->id: of each the row of the head with which its product is
- * the largest, of equal ones the first. Returns how many panels of the head were multiplied for that, of all rows
+/* x: (n, head.cols), whose peaks with s.w are in s->peaks. id: (n) of each the row of the head with which its product
+ * is the largest, of equal ones the first. Returns how many panels of the head were multiplied for that, of all rows
  * together, or -1 where they would be more than a quarter of all: then nothing is found. */
-int shortlist_find(struct shortlist *s, struct pool *pool, const float *x, int n);
+int shortlist_find(struct shortlist *s, struct pool *pool, const float *x, int n, int32_t *id);
 void shortlist_release(struct shortlist *s); /* may be all zeros */
 
 #endif

@@ -80,9 +80,7 @@ int talk_ask(struct talk *t, const int32_t *prompt, size_t n, struct err *e)
 
 int talk_next(struct talk *t, struct err *e)
 {
-	size_t fed = (size_t)decode_length(t->d);
-	decode_only_largest(t->d, generate_wants_largest(&t->g));
-	return decode_feed(t->d, t->g.ids + fed, (int)(t->g.n - fed), e) || generate_from(&t->g, t->s, t->d, 0, e) ? -1 : 0;
+	return generate_step(&t->g, t->s, t->d, e);
 }
 
 void talk_reset(struct talk *t)

@@ -119,17 +119,24 @@ static double worst(const struct gemm *g, enum gemm_type type, int n, int rows, 
 	return bad;
 }
 
-/* A row of x alone, any panels, and in bfloat16 w as floats give the same bits as all at once. */
-static int parts_agree(const struct gemm *g, enum gemm_type type, int n, int cols)
+/* Drawn w (ROWS, cols) and x (n, cols), and all of their product. */
+static struct gemm_product all_of(const struct gemm *g, float *all, enum gemm_type type, int n, int cols)
 {
-	static float all[MOST * ROWS], part[MOST * ROWS];
 	uint32_t s = 9;
-	int same = 1;
 	fill(w, (size_t)ROWS * cols, &s);
 	fill(x, (size_t)n * cols, &s);
 	struct gemm_product p = {.y = all, .ldy = ROWS, .w = matrix(g, packed, type, ROWS, cols)};
 	prepare(g, &p, x, cols, n);
 	g->run(&p, 0, ROWS);
+	return p;
+}
+
+/* A row of x alone, any panels, and in bfloat16 w as floats give the same bits as all at once. */
+static int parts_agree(const struct gemm *g, enum gemm_type type, int n, int cols)
+{
+	static float all[MOST * ROWS], part[MOST * ROWS];
+	int same = 1;
+	struct gemm_product p = all_of(g, all, type, n, cols);
 	if (type == GEMM_BF16) {
 		memcpy(w, wide, sizeof w);
 		p.y = part;
@@ -169,13 +176,8 @@ static int peaks_agree(const struct gemm *g, enum gemm_type type, int n, int col
 {
 	enum { MANY = (ROWS + GEMM_PANEL - 1) / GEMM_PANEL };
 	static float all[40 * ROWS], peaks[40 * MANY];
-	uint32_t s = 6;
 	int same = 1;
-	fill(w, (size_t)ROWS * cols, &s);
-	fill(x, (size_t)n * cols, &s);
-	struct gemm_product p = {.y = all, .ldy = ROWS, .w = matrix(g, packed, type, ROWS, cols)};
-	prepare(g, &p, x, cols, n);
-	g->run(&p, 0, ROWS);
+	struct gemm_product p = all_of(g, all, type, n, cols);
 	p.y = peaks;
 	p.ldy = MANY - 1;
 	p.peaks = true;

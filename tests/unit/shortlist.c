@@ -71,8 +71,9 @@ static int found(struct trial *t)
 {
 	product(t->g, exact, t->head.rows, &t->head, false);
 	product(t->g, t->list.peaks, t->panels, &t->list.w, true);
-	int n = shortlist_find(&t->list, t->pool, x, 1);
-	return n < 0 || t->list.id[0] == kernel_best()->argmax(exact, t->head.rows) ? n : -2;
+	int32_t id;
+	int n = shortlist_find(&t->list, t->pool, x, 1, &id);
+	return n < 0 || id == kernel_best()->argmax(exact, t->head.rows) ? n : -2;
 }
 
 /* Weights of rows of different sizes, some of them far larger than their neighbours; close: in pairs of rows,
